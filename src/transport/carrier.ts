@@ -5,19 +5,9 @@
  * and `memory` implement it, and each passes `test/contract/carrier.ts`.
  * @module
  */
-import type { MessageType } from "../wire/message-type.ts";
+import type { Address, FailureReason, Message, Outcome, Reply } from "../wire/exchange.ts";
 
-/** Where a node listens: a host name or IP address (IPv6 without brackets), and a port. */
-export interface Address {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** A message before framing and sealing. */
-export interface Message {
-  readonly type: MessageType;
-  readonly payload: Uint8Array;
-}
+export type { Address, FailureReason, Message, Outcome, Reply };
 
 /** A request that came in. */
 export interface InboundRequest extends Message {
@@ -25,53 +15,8 @@ export interface InboundRequest extends Message {
   readonly from: string;
 }
 
-/** How a request was answered. */
-export type Outcome =
-  | { readonly kind: "answer"; readonly payload: Uint8Array }
-  | {
-      readonly kind: "refusal";
-      /** HTTP status of the Python wire, 4xx or 5xx. */
-      readonly status: number;
-      /** Plain text; empty for none. */
-      readonly text: string;
-      /**
-       * True once a signature of the asker has verified. Until then a carrier with a network key
-       * must not let the asker tell one refusal from another (defect D11).
-       */
-      readonly authenticated: boolean;
-    };
-
 /** Called once per request; `respond` is called exactly once, now or later. */
-export type RequestHandler = (
-  request: InboundRequest,
-  respond: (outcome: Outcome) => void,
-) => void;
-
-/** Why no usable answer came. */
-export type FailureReason =
-  /** Refused, unreachable, no such name: the request was surely not delivered. */
-  | "unreachable"
-  /** No answer in time, or the connection broke midway: it may have been delivered. */
-  | "no-answer"
-  /** An answer came that is no DSN answer, or could not be opened. */
-  | "not-dsn"
-  /** The answer was larger than allowed. */
-  | "too-large"
-  /** The carrier was closed, or the caller gave up. */
-  | "closed";
-
-/** What came back. A carrier never rejects: failures are values. */
-export type Reply =
-  | {
-      readonly kind: "answer";
-      readonly payload: Uint8Array;
-      /** Unix seconds of the peer's `Date` header, whole seconds, where the carrier has one. */
-      readonly peerUnixSeconds?: number | undefined;
-      /** The peer's `Server` header, cut to 64 characters; unauthenticated. */
-      readonly server?: string | undefined;
-    }
-  | { readonly kind: "refused"; readonly status: number; readonly text: string }
-  | { readonly kind: "failed"; readonly reason: FailureReason; readonly detail: string };
+export type RequestHandler = (request: InboundRequest, respond: (outcome: Outcome) => void) => void;
 
 export interface RequestOptions {
   /** Total time in milliseconds, connection and whole answer included. */
@@ -87,6 +32,8 @@ export interface CarrierListener {
   readonly onConnectionLost?: (to: Address) => void;
   /** A message came that does not open with our network key; `from` is an IP address. */
   readonly onStranger?: (from: string) => void;
+  /** A callback of this listener threw: a bug here. The asker was refused, the carrier carries on. */
+  readonly onFault?: (error: unknown) => void;
 }
 
 export interface Carrier {

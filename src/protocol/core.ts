@@ -1,0 +1,339 @@
+/**
+ * The protocol as a pure state machine: `step(input, now) → effects`.
+ *
+ * No sockets, timers, clock, randomness or files. `node/` feeds it what happened and carries out
+ * what it asks for; the simulator in `testing/` does the same on a virtual clock and network.
+ * @module
+ */
+
+import { DsnError } from "../errors.ts";
+import type { Outcome } from "../wire/exchange.ts";
+import { MessageType } from "../wire/message-type.ts";
+import { Alerts } from "./alerts.ts";
+import { type Entries, isEmptyChange } from "./entries.ts";
+import { type Flow, run } from "./flow.ts";
+import { Greeting } from "./greeting.ts";
+import type { Effect, Input, Instant } from "./input.ts";
+import { Joining } from "./joining.ts";
+import { Kernel } from "./kernel.ts";
+import { Liveness } from "./liveness.ts";
+import { isPresent, type Member } from "./member.ts";
+import { Members } from "./members.ts";
+import { Messaging } from "./messaging.ts";
+import { OwnState } from "./own-state.ts";
+import { PeerLists } from "./peer-lists.ts";
+import { Refusal } from "./refusal.ts";
+import { Replication } from "./replication.ts";
+import { Self } from "./self.ts";
+import { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
+import { Trust, type WhitelistEntry } from "./trust.ts";
+
+export interface CoreOptions {
+  readonly nodeId: string;
+  /** Raw x‖y, 64 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The port that peers call. */
+  readonly port: number;
+  /** The address that peers shall use, if the operator says so. */
+  readonly networkIp?: string | undefined;
+  /** Addresses of this machine, best first. */
+  readonly candidates?: readonly string[];
+  /** Keys proven in earlier lives. */
+  readonly pins?: ReadonlyMap<string, Uint8Array>;
+  readonly whitelist?: readonly WhitelistEntry[];
+  /** Versions up to this one may have been shown in an earlier life; Unix seconds. */
+  readonly mark?: number | undefined;
+  /** First digits of a hash of the network key, for messages; undefined without a key. */
+  readonly keyId?: string | undefined;
+  readonly settings?: Partial<Settings>;
+  readonly replicaBytesMax?: number;
+  /** Uniform in [0, 1), as `Math.random`. */
+  readonly random: () => number;
+  /** Unpredictable bytes. */
+  readonly entropy: (length: number) => Uint8Array;
+}
+
+/** The mark on disk runs ahead of the versions, so that it is written once a second at most. */
+const MARK_AHEAD_SECONDS = 2;
+const MARK_RENEW_SECONDS = 1;
+
+export class NodeCore {
+  readonly nodeId: string;
+  readonly self: Self;
+  readonly #kernel: Kernel;
+  readonly #own: OwnState;
+  readonly #members: Members;
+  readonly #alerts: Alerts;
+  readonly #trust: Trust;
+  readonly #greeting: Greeting;
+  readonly #replication: Replication;
+  readonly #peerLists: PeerLists;
+  readonly #joining: Joining;
+  readonly #liveness: Liveness;
+  readonly #messaging: Messaging;
+  readonly #keyId: string | undefined;
+  #mark: number;
+  #flushSoon = false;
+
+  constructor(options: CoreOptions) {
+    const { nodeId, publicKey, keyId } = options;
+    const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+    const kernel = new Kernel({ settings, random: options.random, entropy: options.entropy });
+    const me = { nodeId, keyId };
+    this.nodeId = nodeId;
+    this.#keyId = keyId;
+    this.#kernel = kernel;
+    this.#mark = options.mark ?? 0;
+    this.#own = new OwnState(this.#mark);
+    this.self = new Self(
+      kernel,
+      {
+        nodeId,
+        publicKey,
+        port: options.port,
+        candidates: options.candidates ?? [],
+        networkIp: options.networkIp,
+      },
+      this.#mark,
+    );
+    this.#members = new Members(kernel);
+    this.#alerts = new Alerts(kernel);
+    this.#trust = new Trust(kernel, nodeId, options.pins ?? new Map(), options.whitelist ?? []);
+    this.#greeting = new Greeting(
+      kernel,
+      this.self,
+      this.#members,
+      this.#trust,
+      this.#alerts,
+      keyId,
+    );
+    this.#replication = new Replication(
+      kernel,
+      this.#own,
+      this.#members,
+      this.#trust,
+      this.#alerts,
+      { nodeId, publicKey, replicaBytesMax: options.replicaBytesMax ?? LIMITS.replicaBytesMax },
+      {
+        onForgotten: (member) => this.#joining.forgotten(member),
+        onSilent: (member) => this.#liveness.probe(member),
+        onAbsentOwner: (member) => this.#joining.pursue(member),
+      },
+    );
+    this.#peerLists = new PeerLists(kernel, this.self, this.#members, this.#trust, this.#alerts);
+    this.#joining = new Joining(
+      kernel,
+      this.self,
+      this.#members,
+      this.#alerts,
+      this.#greeting,
+      this.#replication,
+      this.#peerLists,
+      keyId,
+    );
+    this.#liveness = new Liveness(kernel, this.#members, this.#joining, this.#replication, me);
+    this.#messaging = new Messaging(
+      kernel,
+      me,
+      this.#members,
+      this.#trust,
+      this.#greeting,
+      (member) => this.#liveness.probe(member),
+    );
+  }
+
+  // ---- reading --------------------------------------------------------------------------------
+
+  /** Entries of a present node, our own included; undefined for any other. */
+  entriesOf(nodeId: string): Entries | undefined {
+    if (nodeId === this.nodeId) return this.#own.entries;
+    const member = this.#members.get(nodeId);
+    if (member === undefined || !isPresent(member)) return undefined;
+    return member.replica?.entries ?? NO_ENTRIES;
+  }
+
+  /** All members, present or not. */
+  members(): readonly Member[] {
+    return this.#members.all();
+  }
+
+  member(nodeId: string): Member | undefined {
+    return this.#members.get(nodeId);
+  }
+
+  /** Unix seconds of the newest version of our own state; 0 before the first. */
+  get version(): number {
+    return this.#own.version;
+  }
+
+  /** Length of our own state in bytes, as canonical JSON. */
+  get stateBytes(): number {
+    return this.#own.text.length;
+  }
+
+  /** When `wake` is due, in monotonic milliseconds; undefined for not at all. */
+  get wakeAt(): number | undefined {
+    return this.#kernel.wakeAt;
+  }
+
+  // ---- stepping -------------------------------------------------------------------------------
+
+  /**
+   * Takes in what happened, returns what to do about it.
+   *
+   * @throws {DsnError} only for the input `write`, which then changed nothing.
+   */
+  step(input: Input, now: Instant): Effect[] {
+    this.#kernel.now = now;
+    this.#take(input);
+    this.#kernel.fireTimers();
+    this.#keepMark();
+    return this.#kernel.takeEffects();
+  }
+
+  #take(input: Input): void {
+    switch (input.kind) {
+      case "start":
+        this.#start(input);
+        break;
+      case "write":
+        this.#write(input.changes);
+        break;
+      case "flush":
+        this.#flushSoon = false;
+        this.#replication.flush();
+        break;
+      case "wake":
+        break;
+      case "request":
+        this.#answer(input);
+        break;
+      case "reply":
+        this.#kernel.replied(input.exchange, input.reply);
+        break;
+      case "signed":
+        this.#kernel.finished(input.operation, input.signature);
+        break;
+      case "verified":
+        this.#kernel.finished(input.operation, input.valid);
+        break;
+      case "connection-lost":
+        this.#liveness.suspectAt(input.to);
+        break;
+      case "stranger":
+        this.#alerts.raise(this.#stranger(input.from), input.from);
+        break;
+      case "send":
+        this.#messaging.send(input.operation, input.to, input.data, input.timeoutMs);
+        break;
+      case "forget":
+        this.#forget(input.nodeId);
+        break;
+    }
+  }
+
+  #start(input: Extract<Input, { kind: "start" }>): void {
+    for (const nodeId of this.#trust.unclaimed()) this.#alerts.raise(unclaimed(nodeId), nodeId);
+    this.#replication.flush();
+    this.#liveness.start();
+    this.#joining.start(input.bootstrap);
+  }
+
+  #write(changes: ReadonlyMap<string, string | undefined>): void {
+    const change = this.#own.write(changes);
+    if (isEmptyChange(change)) return;
+    const version = this.#own.version;
+    this.#kernel.event({ name: "state:update", owner: this.nodeId, change, version, local: true });
+    if (this.#flushSoon) return;
+    this.#flushSoon = true;
+    this.#kernel.emit({ kind: "flush-soon" });
+  }
+
+  #forget(nodeId: string): void {
+    this.#trust.forget(nodeId);
+    const member = this.#members.get(nodeId);
+    if (member !== undefined) this.#members.remove(member);
+    this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED");
+  }
+
+  // ---- answering ------------------------------------------------------------------------------
+
+  #answer(input: Extract<Input, { kind: "request" }>): void {
+    const respond = (outcome: Outcome) =>
+      this.#kernel.emit({ kind: "respond", exchange: input.exchange, outcome });
+    run(
+      this.#answerFlow(input, respond),
+      () => undefined,
+      (error) => {
+        if (error instanceof Refusal) {
+          respond(error.outcome);
+          return;
+        }
+        respond({ kind: "refusal", status: 500, text: "", authenticated: false });
+        this.#kernel.emit({ kind: "fault", error });
+      },
+    );
+  }
+
+  *#answerFlow(
+    { type, payload, from }: Extract<Input, { kind: "request" }>,
+    respond: (outcome: Outcome) => void,
+  ): Flow {
+    const answer = (bytes: Uint8Array) => respond({ kind: "answer", payload: bytes });
+    switch (type) {
+      case MessageType.PING:
+        answer(new Uint8Array());
+        break;
+      case MessageType.HELLO: {
+        const answered = yield* this.#greeting.answer(payload, from);
+        answer(answered.payload);
+        this.#joining.greetedBy(answered.greeted, answered.endpoint);
+        break;
+      }
+      case MessageType.UPDATE:
+        answer(yield* this.#replication.answer(payload));
+        break;
+      case MessageType.PEERS:
+        answer(yield* this.#peerLists.answer(payload));
+        break;
+      case MessageType.DATA: {
+        const answered = yield* this.#messaging.answer(payload);
+        answer(answered.payload);
+        answered.deliver();
+        break;
+      }
+    }
+  }
+
+  // ---- small things ---------------------------------------------------------------------------
+
+  /** Versions up to the mark may have been shown: after a restart they are stepped over. */
+  #keepMark(): void {
+    const { version } = this.#own;
+    if (version + MARK_RENEW_SECONDS < this.#mark) return;
+    this.#mark = version + MARK_AHEAD_SECONDS;
+    this.#kernel.emit({ kind: "mark", version: this.#mark });
+  }
+
+  #stranger(from: string): DsnError {
+    return new DsnError("DSN_KEY_STRANGER", `${from} calls this node without its network key`, {
+      why: `what it sends does not open with our key${this.#keyId === undefined ? "" : ` ${this.#keyId}`}`,
+      fix: ["compare key ids on both machines", "or keep that machine from calling this port"],
+      endpoint: from,
+    });
+  }
+}
+
+const NO_ENTRIES: Entries = new Map();
+
+function unclaimed(nodeId: string): DsnError {
+  return new DsnError(
+    "DSN_WHITELIST_UNPINNED",
+    `The whitelist lets in "${nodeId}", whoever claims that name first`,
+    {
+      why: "it names no fingerprint, and no key of that node is known yet",
+      fix: [`write "${nodeId}=SHA256:…" with the fingerprint that the node shows at its start`],
+      nodeId,
+    },
+  );
+}

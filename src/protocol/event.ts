@@ -1,0 +1,39 @@
+/** What a core tells the application, as plain data. */
+import type { DsnError } from "../errors.ts";
+import type { Address } from "../wire/exchange.ts";
+import type { EntriesChange } from "./entries.ts";
+import type { Member } from "./member.ts";
+
+/**
+ * How a node stands to us. `alive`, `suspect` and `one-way` nodes are *present*: listed and read.
+ *
+ * - `joining`: said HELLO, not yet reached.
+ * - `alive`: answers us.
+ * - `suspect`: missed a probe, is being retried.
+ * - `one-way`: it reaches us, we do not reach it.
+ * - `refused`: a network key, whitelist, version or identity stands between us.
+ * - `down`: gone; retried for ever.
+ */
+export type PeerStatus = "joining" | "alive" | "suspect" | "one-way" | "refused" | "down";
+
+export type CoreEvent =
+  | { readonly name: "joined"; readonly through: Address }
+  /** Every bootstrap node was tried once, and whom they named; joining goes on regardless. */
+  | { readonly name: "first-round" }
+  | { readonly name: "peer:join"; readonly member: Member; readonly rejoined: boolean }
+  | { readonly name: "peer:leave"; readonly member: Member; readonly reason: DsnError | undefined }
+  | { readonly name: "peer:status"; readonly member: Member; readonly before: PeerStatus }
+  | {
+      readonly name: "state:update";
+      readonly owner: string;
+      readonly change: EntriesChange;
+      readonly version: number;
+      readonly local: boolean;
+    }
+  | { readonly name: "data"; readonly from: string; readonly data: Uint8Array }
+  | {
+      readonly name: "warning";
+      readonly error: DsnError;
+      /** True when this ends a warning told before. */
+      readonly resolved: boolean;
+    };

@@ -1,0 +1,382 @@
+/**
+ * HELLO in both directions: how two nodes get to know each other.
+ *
+ * Nothing of a HELLO is believed before its signature has verified with the key that it carries,
+ * and no key is pinned before that (D02, D03). The reference verifies neither.
+ *
+ * Source: `dsnode.py`, `handle_hello` and `send_hello`; `docs/protocol.md`, HELLO.
+ * @module
+ */
+import { toHex } from "../bytes/hex.ts";
+import { fingerprint } from "../crypto/identity.ts";
+import { DsnError } from "../errors.ts";
+import { isHostAddress, isPort } from "../wire/address.ts";
+import { type Address, formatAddress } from "../wire/exchange.ts";
+import { decodeHello, encodeHello, type Hello } from "../wire/hello.ts";
+import {
+  blockSignedPart,
+  decodeHelloBlock,
+  type HelloBlock,
+  stripNativeMark,
+} from "../wire/hello-block.ts";
+import { MessageType, PROTOCOL_VERSION } from "../wire/message-type.ts";
+import { isNodeId } from "../wire/node-id.ts";
+import type { Alerts } from "./alerts.ts";
+import type { Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Member, resetPush } from "./member.ts";
+import type { Members } from "./members.ts";
+import * as refusals from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
+import type { Self } from "./self.ts";
+import { LIMITS } from "./settings.ts";
+import { printable, troubleOf } from "./troubles.ts";
+import { sameBytes, type Trust } from "./trust.ts";
+
+/** More live incarnations than this are not told apart. */
+const FORMER_INCARNATIONS_MAX = 8;
+
+export interface Greeted {
+  readonly member: Member;
+  /** The process behind the id is another one than we knew. */
+  readonly restarted: boolean;
+  /** For requests: the HELLO is newer than any before, so a replay is ruled out. */
+  readonly fresh: boolean;
+}
+
+/** A HELLO whose signatures have verified. */
+interface ProvenHello {
+  readonly hello: Hello;
+  readonly block: HelloBlock | undefined;
+}
+
+export class Greeting {
+  readonly #kernel: Kernel;
+  readonly #self: Self;
+  readonly #members: Members;
+  readonly #trust: Trust;
+  readonly #alerts: Alerts;
+  readonly #keyId: string | undefined;
+
+  constructor(
+    kernel: Kernel,
+    self: Self,
+    members: Members,
+    trust: Trust,
+    alerts: Alerts,
+    keyId: string | undefined,
+  ) {
+    this.#kernel = kernel;
+    this.#self = self;
+    this.#members = members;
+    this.#trust = trust;
+    this.#alerts = alerts;
+    this.#keyId = keyId;
+  }
+
+  /**
+   * Says HELLO to whoever listens at `to`.
+   *
+   * @param expected The id that must answer there, if we know it.
+   * @throws {DsnError} with the reason, when no node of our network could be greeted there.
+   */
+  *greet(to: Address, expected?: string): Flow<Greeted> {
+    const what =
+      expected === undefined ? `join through ${formatAddress(to)}` : `reach ${printable(expected)}`;
+    const context = { what, to, nodeId: expected, me: this.#self.nodeId, keyId: this.#keyId };
+    const { payload, nonce } = yield* this.#self.hello("request", undefined, "");
+    const sentMs = this.#kernel.now.monotonicMs;
+    const reply = yield* this.#kernel.request(to, MessageType.HELLO, payload, {
+      answerBytesMax: LIMITS.smallAnswerBytesMax,
+    });
+    if (reply.kind !== "answer") throw troubleOf(reply, context);
+    const proven = yield* this.#proveAnswer(reply.payload, nonce, to, what);
+    const { hello, block } = proven;
+    if (expected !== undefined && hello.nodeId !== expected) {
+      throw new DsnError(
+        "DSN_REFUSED",
+        `Cannot ${what}: "${printable(hello.nodeId)}" answers there`,
+        {
+          why: "the address has passed to another node",
+          endpoint: formatAddress(to),
+          nodeId: expected,
+        },
+      );
+    }
+    const greeted = this.#enter(proven, true);
+    if (greeted === undefined) {
+      throw new DsnError("DSN_PEER_LIMIT", `Cannot ${what}: ${LIMITS.membersMax} nodes are known`, {
+        why: "every member costs memory and a probe each tick",
+        endpoint: formatAddress(to),
+      });
+    }
+    const { member } = greeted;
+    member.rttMs = this.#kernel.now.monotonicMs - sentMs;
+    member.server = reply.server;
+    if (reply.peerUnixSeconds !== undefined) {
+      member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
+    }
+    // A native answer signs our nonce, a Python answer may be a recording.
+    if (block !== undefined) member.heardMs = this.#kernel.now.monotonicMs;
+    if (isHostAddress(hello.detectedAddress)) this.#self.observe(hello.detectedAddress);
+    return greeted;
+  }
+
+  /** Answers a HELLO. Returns the payload to answer with, and who greeted us. */
+  *answer(
+    payload: Uint8Array,
+    from: string,
+  ): Flow<{
+    readonly payload: Uint8Array;
+    readonly greeted: Greeted;
+    readonly endpoint: Address | undefined;
+  }> {
+    const { hello, block } = yield* this.#proveRequest(payload);
+    const me = this.#self.nodeId;
+    if (hello.nodeId === me) throw this.#ownIdRefusal(hello, block, from);
+    if (!this.#trust.admits(hello.nodeId, hello.publicKey)) {
+      throw refusals.notWhitelisted(hello.nodeId, me);
+    }
+    if (hello.version !== PROTOCOL_VERSION) {
+      this.#alerts.raise(versionError(hello, from), hello.nodeId);
+      throw refusals.versionMismatch(hello.version, hello.nodeId, PROTOCOL_VERSION, me);
+    }
+    if (!this.#trust.accepts(hello.nodeId, hello.publicKey)) {
+      this.#alerts.raise(this.#identityChanged(hello, from), hello.nodeId);
+      throw refusals.keyChanged(hello.nodeId);
+    }
+    const known = this.#members.get(hello.nodeId);
+    if (known === undefined && this.#members.joiningFrom(from) >= LIMITS.joiningPerSourceMax) {
+      throw new Refusal(503, "Too many nodes from this address are still joining", true);
+    }
+    const greeted = this.#enter({ hello, block }, false);
+    if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
+    greeted.member.source = from;
+    const endpoint = isPort(hello.port) ? { address: from, port: hello.port } : undefined;
+    const answer = yield* this.#self.hello("answer", block?.nonce, from);
+    return { payload: answer.payload, greeted, endpoint };
+  }
+
+  *#proveRequest(payload: Uint8Array): Flow<ProvenHello> {
+    const proven = yield* this.#prove(payload, "request");
+    if (typeof proven === "string") throw refusals.malformed();
+    if (proven === undefined) {
+      throw new Refusal(401, "Could not verify ECDSA signature of packet", false);
+    }
+    return proven;
+  }
+
+  *#proveAnswer(
+    payload: Uint8Array,
+    nonce: Uint8Array,
+    to: Address,
+    what: string,
+  ): Flow<ProvenHello> {
+    const where = formatAddress(to);
+    const proven = yield* this.#prove(payload, "answer");
+    if (typeof proven === "string") {
+      throw new DsnError("DSN_NOT_DSN", `Cannot ${what}: ${where} answered, but not with a HELLO`, {
+        why: proven,
+        fix: ["check the address and the port"],
+        endpoint: where,
+      });
+    }
+    const answersUs =
+      proven !== undefined &&
+      (proven.block === undefined ||
+        (proven.block.answered !== undefined && sameBytes(proven.block.answered, nonce)));
+    if (proven === undefined || !answersUs) {
+      throw new DsnError(
+        "DSN_BAD_SIGNATURE",
+        `Cannot ${what}: the HELLO of ${where} is forged or old`,
+        {
+          why:
+            proven === undefined ? "its signature does not verify" : "it answers another request",
+          fix: ["look for a third party between the two machines"],
+          endpoint: where,
+        },
+      );
+    }
+    const { hello } = proven;
+    if (hello.version !== PROTOCOL_VERSION) throw versionError(hello, where);
+    if (hello.nodeId === this.#self.nodeId) throw this.#selfError(proven, where);
+    if (!this.#trust.admits(hello.nodeId, hello.publicKey)) {
+      throw new DsnError(
+        "DSN_NOT_WHITELISTED",
+        `Cannot ${what}: "${hello.nodeId}" is not on our whitelist`,
+        {
+          why: `its key is ${fingerprint(hello.publicKey)}`,
+          fix: [`add "${hello.nodeId}" to whitelist_node_ids`],
+          endpoint: where,
+          nodeId: hello.nodeId,
+        },
+      );
+    }
+    if (!this.#trust.accepts(hello.nodeId, hello.publicKey)) {
+      const error = this.#identityChanged(hello, where);
+      this.#alerts.raise(error, hello.nodeId);
+      throw error;
+    }
+    return proven;
+  }
+
+  /** The HELLO if all its signatures verify, undefined if not, or why it is no HELLO. */
+  *#prove(payload: Uint8Array, role: "request" | "answer"): Flow<ProvenHello | undefined | string> {
+    let decoded: ReturnType<typeof decodeHello>;
+    let parsed: ReturnType<typeof decodeHelloBlock>;
+    try {
+      decoded = decodeHello(payload);
+      parsed = decodeHelloBlock(decoded.trailing);
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    const { hello, signedPart } = decoded;
+    if (!isNodeId(hello.nodeId)) return `"${printable(hello.nodeId)}" cannot be a node id`;
+    if (hello.publicKey.length !== 64) return "its public key is not 64 bytes";
+    const kernel = this.#kernel;
+    if (!(yield* kernel.verify(hello.publicKey, "python", signedPart, hello.signature)))
+      return undefined;
+    // The mark is covered by the HELLO's own signature: without its block, somebody cut it off.
+    if (parsed === undefined) {
+      return stripNativeMark(hello.address).native
+        ? undefined
+        : { hello: keep(hello), block: undefined };
+    }
+    const signed = encodeHello({ ...hello, detectedAddress: "" });
+    const message = blockSignedPart(role, signed, parsed.body);
+    if (!(yield* kernel.verify(hello.publicKey, "native", message, parsed.signature)))
+      return undefined;
+    return { hello: keep(hello), block: parsed.block };
+  }
+
+  /**
+   * Enters a proven HELLO into the table. Undefined when the table is full.
+   *
+   * @param answersUs It signs a nonce of ours, so it is fresh whatever its clock says.
+   */
+  #enter({ hello, block }: ProvenHello, answersUs: boolean): Greeted | undefined {
+    const { nodeId, publicKey } = hello;
+    let member = this.#members.get(nodeId);
+    if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
+      this.#members.remove(member);
+      member = undefined;
+    }
+    member ??= this.#members.add(nodeId, publicKey);
+    if (member === undefined) return undefined;
+    this.#trust.pin(nodeId, publicKey);
+    member.push.needsHello = false;
+    this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
+    if (block === undefined) return { member, restarted: false, fresh: false };
+    return this.#enterBlock(member, block, answersUs);
+  }
+
+  #enterBlock(member: Member, block: HelloBlock, answersUs: boolean): Greeted {
+    const known = member.native;
+    const issued = Math.max(block.issued, known?.issued ?? Number.NEGATIVE_INFINITY);
+    if (!answersUs && known !== undefined && block.issued <= known.issued) {
+      return { member, restarted: false, fresh: false };
+    }
+    const incarnation = toHex(block.incarnation);
+    const restarted = known !== undefined && known.incarnation !== incarnation;
+    if (restarted) {
+      if (member.formerIncarnations.includes(incarnation)) this.#raiseDuplicate(member);
+      member.formerIncarnations = [...member.formerIncarnations, known.incarnation]
+        .filter((former) => former !== incarnation)
+        .slice(-FORMER_INCARNATIONS_MAX);
+      resetPush(member);
+    }
+    const addresses = block.addresses.filter(
+      ({ address, port }) => isHostAddress(address) && isPort(port),
+    );
+    member.native = { incarnation, issued, features: block.features, addresses };
+    member.heardMs = this.#kernel.now.monotonicMs;
+    return { member, restarted, fresh: true };
+  }
+
+  #raiseDuplicate(member: Member): void {
+    this.raiseDuplicate(
+      member.nodeId,
+      `two processes take turns as "${member.nodeId}", one at ${member.endpoint === undefined ? "an unknown address" : formatAddress(member.endpoint)}, one at ${member.source ?? "an unknown address"}`,
+    );
+  }
+
+  raiseDuplicate(nodeId: string, why: string): void {
+    this.#alerts.raise(
+      new DsnError("DSN_DUPLICATE_IDENTITY", `Two live nodes use the identity of "${nodeId}"`, {
+        why,
+        fix: [
+          "stop one of them",
+          "give a cloned machine a new identity: delete its credentials folder",
+        ],
+        nodeId,
+      }),
+      nodeId,
+    );
+  }
+
+  #ownIdRefusal(hello: Hello, block: HelloBlock | undefined, from: string): Refusal {
+    if (!sameBytes(hello.publicKey, this.#self.publicKey)) return refusals.keyChanged(hello.nodeId);
+    if (block !== undefined && toHex(block.incarnation) !== this.#self.incarnation) {
+      this.raiseDuplicate(hello.nodeId, `another process called us from ${from} with our own key`);
+    }
+    return refusals.ownId(true);
+  }
+
+  #selfError({ hello, block }: ProvenHello, where: string): DsnError {
+    const { nodeId } = hello;
+    const ourselves = block !== undefined && toHex(block.incarnation) === this.#self.incarnation;
+    if (ourselves) {
+      return new DsnError("DSN_SELF", `${where} is this node itself`, {
+        why: "the address is our own",
+        fix: ["remove it from the bootstrap nodes"],
+        endpoint: where,
+      });
+    }
+    if (sameBytes(hello.publicKey, this.#self.publicKey)) {
+      this.raiseDuplicate(nodeId, `another process answers at ${where} with our own key`);
+    }
+    return new DsnError("DSN_DUPLICATE_IDENTITY", `${where} answers with our own id "${nodeId}"`, {
+      why: "two nodes of one network need two ids",
+      fix: ["give one of the two nodes another id"],
+      endpoint: where,
+      nodeId,
+    });
+  }
+
+  #identityChanged(hello: Hello, where: string): DsnError {
+    const pinned = this.#trust.keyOf(hello.nodeId);
+    const { nodeId } = hello;
+    return new DsnError(
+      "DSN_PEER_IDENTITY_CHANGED",
+      `"${nodeId}" came back with another identity and was not let in`,
+      {
+        why: `known as ${pinned === undefined ? "-" : fingerprint(pinned)}, now ${fingerprint(hello.publicKey)} at ${where}`,
+        fix: [
+          "if that machine was reinstalled: forgetIdentity() here",
+          "if not: somebody else uses its name",
+        ],
+        nodeId,
+        endpoint: where,
+      },
+    );
+  }
+}
+
+/** Copies what is kept: the HELLO's fields are views into a buffer that must not live on. */
+function keep(hello: Hello): Hello {
+  return { ...hello, publicKey: hello.publicKey.slice(), signature: hello.signature.slice() };
+}
+
+function versionError(hello: Hello, where: string): DsnError {
+  const theirs = printable(hello.version);
+  return new DsnError(
+    "DSN_VERSION_MISMATCH",
+    `"${hello.nodeId}" speaks protocol ${theirs}, this node ${PROTOCOL_VERSION}`,
+    {
+      why: "nodes of the Python wire talk only to exactly the same version",
+      fix: ["update the older side"],
+      nodeId: hello.nodeId,
+      endpoint: where,
+    },
+  );
+}

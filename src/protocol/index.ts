@@ -1,0 +1,13 @@
+/**
+ * The protocol core, for those who build their own node or simulator on it.
+ *
+ * Not covered by semantic versioning before 1.0.
+ * @module
+ */
+export { type CoreOptions, NodeCore } from "./core.ts";
+export type { Entries, EntriesChange } from "./entries.ts";
+export type { CoreEvent, PeerStatus } from "./event.ts";
+export type { Effect, Input, Instant } from "./input.ts";
+export type { Member, NativeFacts, Replica } from "./member.ts";
+export { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
+export type { WhitelistEntry } from "./trust.ts";

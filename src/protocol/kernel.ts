@@ -1,0 +1,191 @@
+/**
+ * What every part of the core stands on: effects out, waiting for inputs, time, chance.
+ *
+ * @module
+ */
+import TinyQueue from "tinyqueue";
+import type { SignatureScheme } from "../crypto/signatures.ts";
+import type { Address, Reply } from "../wire/exchange.ts";
+import type { MessageType } from "../wire/message-type.ts";
+import type { CoreEvent } from "./event.ts";
+import { type Flow, run, wait } from "./flow.ts";
+import type { Effect, Instant } from "./input.ts";
+import { requestTimeoutMs, type Settings } from "./settings.ts";
+
+interface Timer {
+  readonly at: number;
+  /** Breaks ties, so that timers of one moment fire in the order they were set. */
+  readonly order: number;
+  fire: (() => void) | undefined;
+}
+
+export interface KernelOptions {
+  readonly settings: Settings;
+  /** Uniform in [0, 1), for choices; seeded in simulations. */
+  readonly random: () => number;
+  /** Unpredictable bytes, for nonces; seeded in simulations. */
+  readonly entropy: (length: number) => Uint8Array;
+}
+
+export interface RequestLimits {
+  readonly answerBytesMax: number;
+  readonly timeoutMs?: number | undefined;
+}
+
+export class Kernel {
+  readonly settings: Settings;
+  readonly random: () => number;
+  readonly entropy: (length: number) => Uint8Array;
+  now: Instant = { monotonicMs: 0, unixSeconds: 0 };
+  #effects: Effect[] = [];
+  #lastId = 0;
+  readonly #replies = new Map<number, (reply: Reply) => void>();
+  readonly #operations = new Map<number, (result: never) => void>();
+  readonly #timers = new TinyQueue<Timer>([], (a, b) => a.at - b.at || a.order - b.order);
+
+  constructor(options: KernelOptions) {
+    this.settings = options.settings;
+    this.random = options.random;
+    this.entropy = options.entropy;
+  }
+
+  emit(effect: Effect): void {
+    this.#effects.push(effect);
+  }
+
+  event(event: CoreEvent): void {
+    this.#effects.push({ kind: "event", event });
+  }
+
+  takeEffects(): Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  /** Starts a flow that nobody waits for. What it throws is a mistake of ours. */
+  spawn(flow: Flow<unknown>): void {
+    run(
+      flow,
+      () => undefined,
+      (error) => this.emit({ kind: "fault", error }),
+    );
+  }
+
+  // ---- requests -------------------------------------------------------------------------------
+
+  /** Sends one request and waits for its reply. */
+  *request(
+    to: Address,
+    type: MessageType,
+    payload: Uint8Array,
+    limits: RequestLimits,
+  ): Flow<Reply> {
+    return yield* wait<Reply>((resume) =>
+      this.broadcast([to], type, payload, limits, (_index, reply) => resume(reply)),
+    );
+  }
+
+  /** Sends one message to many in one effect; each reply is told on its own. */
+  broadcast(
+    to: readonly Address[],
+    type: MessageType,
+    payload: Uint8Array,
+    limits: RequestLimits,
+    onReply: (index: number, reply: Reply) => void,
+  ): void {
+    const targets = to.map((address, index) => {
+      const exchange = this.#nextId();
+      this.#replies.set(exchange, (reply) => onReply(index, reply));
+      return { exchange, to: address };
+    });
+    const timeoutMs = limits.timeoutMs ?? requestTimeoutMs(this.settings, payload.length);
+    const { answerBytesMax } = limits;
+    this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
+  }
+
+  replied(exchange: number, reply: Reply): void {
+    const resume = this.#replies.get(exchange);
+    this.#replies.delete(exchange);
+    resume?.(reply);
+  }
+
+  // ---- signatures -----------------------------------------------------------------------------
+
+  *sign(scheme: SignatureScheme, message: Uint8Array): Flow<Uint8Array> {
+    return yield* wait<Uint8Array>((resume) => {
+      const operation = this.#operation(resume);
+      this.emit({ kind: "sign", operation, scheme, message, entropy: this.entropy(32) });
+    });
+  }
+
+  /** Many verifications in one step would block the event loop; hence an effect like any other. */
+  *verify(
+    publicKey: Uint8Array,
+    scheme: SignatureScheme,
+    message: Uint8Array,
+    signature: Uint8Array,
+  ): Flow<boolean> {
+    return yield* wait<boolean>((resume) => {
+      const operation = this.#operation(resume);
+      this.emit({ kind: "verify", operation, publicKey, scheme, message, signature });
+    });
+  }
+
+  finished(operation: number, result: Uint8Array | boolean): void {
+    const resume = this.#operations.get(operation);
+    this.#operations.delete(operation);
+    resume?.(result as never);
+  }
+
+  // ---- time -----------------------------------------------------------------------------------
+
+  /** When the next timer is due, or `undefined`. The node steps `wake` then. */
+  get wakeAt(): number | undefined {
+    while (this.#timers.peek()?.fire === undefined && this.#timers.length > 0) this.#timers.pop();
+    return this.#timers.peek()?.at;
+  }
+
+  /** Calls `fire` after `ms`; returns what cancels it. */
+  after(ms: number, fire: () => void): () => void {
+    const timer: Timer = { at: this.now.monotonicMs + ms, order: this.#nextId(), fire };
+    this.#timers.push(timer);
+    return () => {
+      timer.fire = undefined;
+    };
+  }
+
+  *sleep(ms: number): Flow {
+    yield* wait<void>((resume) => void this.after(ms, () => resume()));
+  }
+
+  fireTimers(): void {
+    for (;;) {
+      const due = this.wakeAt;
+      if (due === undefined || due > this.now.monotonicMs) return;
+      this.#timers.pop()?.fire?.();
+    }
+  }
+
+  // ---- chance ---------------------------------------------------------------------------------
+
+  /** `ms`, give or take a fifth, so that nodes do not march in step. */
+  jitter(ms: number): number {
+    return ms * (0.8 + 0.4 * this.random());
+  }
+
+  pick<T>(items: readonly T[]): T | undefined {
+    return items[Math.floor(this.random() * items.length)];
+  }
+
+  #operation<T>(resume: (result: T) => void): number {
+    const operation = this.#nextId();
+    this.#operations.set(operation, resume as (result: never) => void);
+    return operation;
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}

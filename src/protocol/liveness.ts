@@ -1,0 +1,184 @@
+/**
+ * Who is there: probes each tick, verdicts only after several silent tries.
+ *
+ * A node that was itself suspended (a tick came far too late) blames nobody: it greets everybody
+ * and begins again (D15).
+ *
+ * Source: the reference's tick; `docs/protocol.md`, Life.
+ * @module
+ */
+
+import type { DsnError } from "../errors.ts";
+import { type Address, sameAddress } from "../wire/exchange.ts";
+import { MessageType } from "../wire/message-type.ts";
+import { PING_REQUEST } from "../wire/ping.ts";
+import type { Flow } from "./flow.ts";
+import type { Joining } from "./joining.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member } from "./member.ts";
+import type { Members } from "./members.ts";
+import type { Replication } from "./replication.ts";
+import { LIMITS } from "./settings.ts";
+import { troubleOf } from "./troubles.ts";
+
+/** A tick that is later than this many intervals means that we were suspended. */
+const LATE_TICKS = 3;
+
+export class Liveness {
+  readonly #kernel: Kernel;
+  readonly #members: Members;
+  readonly #joining: Joining;
+  readonly #replication: Replication;
+  readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
+  #tickDueMs = 0;
+  /** Grows at each resume: verdicts of probes sent before it are void. */
+  #epoch = 0;
+
+  constructor(
+    kernel: Kernel,
+    members: Members,
+    joining: Joining,
+    replication: Replication,
+    me: { readonly nodeId: string; readonly keyId: string | undefined },
+  ) {
+    this.#kernel = kernel;
+    this.#members = members;
+    this.#joining = joining;
+    this.#replication = replication;
+    this.#me = me;
+  }
+
+  start(): void {
+    // The first tick falls anywhere in the interval, so that nodes started together do not
+    // march in step.
+    this.#scheduleTick(this.#kernel.random() * this.#kernel.settings.tickMs);
+  }
+
+  #scheduleTick(ms: number): void {
+    this.#tickDueMs = this.#kernel.now.monotonicMs + ms;
+    this.#kernel.after(ms, () => this.#tick());
+  }
+
+  #tick(): void {
+    const { tickMs } = this.#kernel.settings;
+    const lateMs = this.#kernel.now.monotonicMs - this.#tickDueMs;
+    this.#scheduleTick(tickMs);
+    if (lateMs > LATE_TICKS * tickMs) {
+      this.#epoch += 1;
+      this.#joining.greetEverybody();
+      return;
+    }
+    for (const member of this.#members.present()) this.#care(member);
+    this.#replication.pushAll();
+    this.#gossip();
+  }
+
+  #care(member: Member): void {
+    this.probe(member);
+    if (member.status === "one-way" && !this.#isFresh(member)) {
+      this.#members.setStatus(member, "down", member.reason);
+      this.#joining.pursue(member);
+    } else if (member.status === "alive" && (member.seesUs === false || member.push.needsHello)) {
+      this.#joining.visit(member);
+    }
+  }
+
+  /** One random peer a tick: states both ways, and whom it lists. */
+  #gossip(): void {
+    const reachable = this.#members
+      .present()
+      .filter(({ status, push }) => status === "alive" && !push.needsHello);
+    const member = this.#kernel.pick(reachable);
+    if (member?.endpoint === undefined) return;
+    this.#kernel.spawn(this.#gossipWith(member, member.endpoint));
+  }
+
+  *#gossipWith(member: Member, endpoint: Address): Flow {
+    const reply = yield* this.#replication.exchange(member, endpoint);
+    if (reply.kind === "refused" && reply.status === 401) this.#joining.forgotten(member);
+    if (isPresent(member)) yield* this.#joining.listen(member, endpoint);
+  }
+
+  /** Something hints that the member is gone: look now instead of at the next tick. */
+  suspectAt(endpoint: Address): void {
+    for (const member of this.#members.present()) {
+      if (sameAddress(member.endpoint, endpoint)) this.probe(member);
+    }
+  }
+
+  probe(member: Member): void {
+    if (member.probing || !isPresent(member)) return;
+    member.probing = true;
+    this.#kernel.spawn(this.#probe(member));
+  }
+
+  *#probe(member: Member): Flow {
+    const epoch = this.#epoch;
+    const startedMs = this.#kernel.now.monotonicMs;
+    try {
+      const trouble = yield* this.#tries(member, epoch);
+      if (trouble === undefined || epoch !== this.#epoch || !isPresent(member)) return;
+      member.push.needsHello = member.native === undefined;
+      if (member.heardMs > startedMs || (member.status === "one-way" && this.#isFresh(member))) {
+        this.#members.setStatus(member, "one-way", trouble);
+      } else {
+        this.#members.setStatus(member, "down", trouble);
+      }
+      this.#joining.pursue(member);
+    } finally {
+      member.probing = false;
+    }
+  }
+
+  /** The last failure, or undefined once a try was answered. */
+  *#tries(member: Member, epoch: number): Flow<DsnError | undefined> {
+    const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
+    let trouble: DsnError | undefined;
+    for (let attempt = 1; attempt <= probeAttempts; attempt += 1) {
+      const { endpoint } = member;
+      if (endpoint === undefined) return trouble;
+      const sentMs = this.#kernel.now.monotonicMs;
+      const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
+        answerBytesMax: LIMITS.smallAnswerBytesMax,
+        timeoutMs: requestTimeoutMs,
+      });
+      if (epoch !== this.#epoch || !isPresent(member)) return undefined;
+      if (reply.kind === "answer") {
+        member.rttMs = this.#kernel.now.monotonicMs - sentMs;
+        this.#answered(member, reply.peerUnixSeconds);
+        return undefined;
+      }
+      trouble = troubleOf(reply, {
+        what: `reach ${member.nodeId}`,
+        to: endpoint,
+        nodeId: member.nodeId,
+        me: this.#me.nodeId,
+        keyId: this.#me.keyId,
+      });
+      if (member.status === "alive") this.#members.setStatus(member, "suspect", trouble);
+      if (attempt === probeAttempts) break;
+      // A refused connection is news at once; silence has already cost its time-out.
+      const refused = reply.kind === "failed" && reply.reason === "unreachable";
+      yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
+    }
+    return trouble;
+  }
+
+  #answered(member: Member, peerUnixSeconds: number | undefined): void {
+    if (peerUnixSeconds !== undefined) {
+      member.clockOffsetSeconds = peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
+    }
+    if (member.status === "alive") return;
+    this.#members.setStatus(member, "alive", undefined);
+    if (member.push.needsHello) this.#joining.visit(member);
+    else this.#replication.pushAll();
+  }
+
+  /** Only a native HELLO proves that a node we do not reach is alive now. */
+  #isFresh(member: Member): boolean {
+    return (
+      member.native !== undefined &&
+      this.#kernel.now.monotonicMs - member.heardMs < this.#kernel.settings.oneWayMs
+    );
+  }
+}

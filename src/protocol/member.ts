@@ -1,0 +1,120 @@
+/** What a node knows about one other node. */
+import type { DsnError } from "../errors.ts";
+import type { Address } from "../wire/exchange.ts";
+import type { Entries } from "./entries.ts";
+import type { PeerStatus } from "./event.ts";
+
+/** Our copy of the state of one owner: always one that the owner's key has signed. */
+export interface Replica {
+  /** Unix seconds on the owner's clock. */
+  readonly version: number;
+  readonly entries: Entries;
+  /** The state packet as it came, so that it can be shown again with its signature. */
+  readonly packet: Uint8Array;
+  /** The canonical JSON inside the packet, as received. */
+  readonly text: string;
+}
+
+/** What the signed HELLO block of a native node says. */
+export interface NativeFacts {
+  /** Random per process, as hex: a restart shows. */
+  readonly incarnation: string;
+  /** Strictly increasing per node, Unix seconds: the newest HELLO wins. */
+  readonly issued: number;
+  readonly features: readonly string[];
+  readonly addresses: readonly Address[];
+}
+
+/** How far our own state got at one peer. There is no queue: the newest version replaces all. */
+export interface PushState {
+  inFlight: boolean;
+  /** The newest version that the peer has proved to hold. */
+  held: number | undefined;
+  /** The content that it proved to hold, to tell a duplicate from a refusal. */
+  heldText: string | undefined;
+  /** The peer answered nothing to this version: it holds the same content, or a newer time. */
+  doubtful: number | undefined;
+  /**
+   * A Python peer that may have dropped us must be greeted before it is sent a state: it would
+   * store it under an id without an address, list a ghost, and report a false disconnect.
+   */
+  needsHello: boolean;
+}
+
+export interface Member {
+  readonly nodeId: string;
+  /** Raw x‖y, 64 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Where we call it; undefined while it has told no usable port. */
+  endpoint: Address | undefined;
+  /** The IP address that it said HELLO from; undefined when we dialled it. */
+  source: string | undefined;
+  status: PeerStatus;
+  /** Why it is refused or down. */
+  reason: DsnError | undefined;
+  /** Undefined for Python peers. */
+  native: NativeFacts | undefined;
+  /** Incarnations before the present one, newest last: one that returns is a second live copy. */
+  formerIncarnations: string[];
+  /** Monotonic ms of its last fresh, signed word to us. */
+  heardMs: number;
+  /** Monotonic ms since it has its status. */
+  sinceMs: number;
+  /** It was present before in this life of ours. */
+  joinedBefore: boolean;
+  /** It lists us (true), it does not (false), or we do not know yet. */
+  seesUs: boolean | undefined;
+  rttMs: number | undefined;
+  /** Its clock minus ours, seconds; from the `Date` header, to about a second. */
+  clockOffsetSeconds: number | undefined;
+  /** Its `Server` header; an unauthenticated hint. */
+  server: string | undefined;
+  replica: Replica | undefined;
+  readonly push: PushState;
+  /** A probe of it is under way. */
+  probing: boolean;
+  /** Monotonic ms of the times that it had forgotten us, newest last. */
+  forgottenMs: number[];
+}
+
+export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: number): Member {
+  return {
+    nodeId,
+    publicKey,
+    endpoint: undefined,
+    source: undefined,
+    status: "joining",
+    reason: undefined,
+    native: undefined,
+    formerIncarnations: [],
+    heardMs: Number.NEGATIVE_INFINITY,
+    sinceMs: nowMs,
+    joinedBefore: false,
+    seesUs: undefined,
+    rttMs: undefined,
+    clockOffsetSeconds: undefined,
+    server: undefined,
+    replica: undefined,
+    push: {
+      inFlight: false,
+      held: undefined,
+      heldText: undefined,
+      doubtful: undefined,
+      needsHello: false,
+    },
+    probing: false,
+    forgottenMs: [],
+  };
+}
+
+/** Present members are listed by `peers()` and read by `readData()`. */
+export function isPresent(member: Member): boolean {
+  return member.status === "alive" || member.status === "suspect" || member.status === "one-way";
+}
+
+/** The peer may have lost what it held of us: a restart, a failure, a HELLO. */
+export function resetPush(member: Member): void {
+  member.push.held = undefined;
+  member.push.heldText = undefined;
+  member.push.doubtful = undefined;
+}

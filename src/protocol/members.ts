@@ -1,0 +1,108 @@
+/** The table of all other nodes, and the one place where their status changes. */
+import type { DsnError } from "../errors.ts";
+import { compareEntries, isEmptyChange } from "./entries.ts";
+import type { PeerStatus } from "./event.ts";
+import type { Kernel } from "./kernel.ts";
+import { createMember, isPresent, type Member } from "./member.ts";
+import { LIMITS } from "./settings.ts";
+
+export class Members {
+  readonly #kernel: Kernel;
+  readonly #byId = new Map<string, Member>();
+  /** Changes whenever the list of present members does; signed lists are cached by it. */
+  revision = 0;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  get(nodeId: string): Member | undefined {
+    return this.#byId.get(nodeId);
+  }
+
+  /** All members, present or not, in the order they became known. */
+  all(): readonly Member[] {
+    return [...this.#byId.values()];
+  }
+
+  present(): readonly Member[] {
+    return this.all().filter(isPresent);
+  }
+
+  /** Adds a member, or returns undefined when the table is full of nodes that matter more. */
+  add(nodeId: string, publicKey: Uint8Array): Member | undefined {
+    if (this.#byId.size >= LIMITS.membersMax && !this.#dropOldestAbsent()) return undefined;
+    const member = createMember(nodeId, publicKey, this.#kernel.now.monotonicMs);
+    this.#byId.set(nodeId, member);
+    return member;
+  }
+
+  remove(member: Member): void {
+    if (isPresent(member)) this.setStatus(member, "down", undefined);
+    if (this.#byId.get(member.nodeId) === member) this.#byId.delete(member.nodeId);
+  }
+
+  /** True while `member` is the record in use for its id. */
+  has(member: Member): boolean {
+    return this.#byId.get(member.nodeId) === member;
+  }
+
+  /** Text of all replicas together, in characters of ASCII JSON: bytes. */
+  replicaBytes(): number {
+    let bytes = 0;
+    for (const member of this.#byId.values()) bytes += member.replica?.text.length ?? 0;
+    return bytes;
+  }
+
+  /** Unreached members that one source address has brought. */
+  joiningFrom(source: string): number {
+    return this.all().filter((member) => member.status === "joining" && member.source === source)
+      .length;
+  }
+
+  /** Changes a status and tells the application: once per change, never per attempt. */
+  setStatus(member: Member, status: PeerStatus, reason: DsnError | undefined): void {
+    const before = member.status;
+    member.reason = reason;
+    if (before === status) return;
+    const wasPresent = isPresent(member);
+    member.status = status;
+    member.sinceMs = this.#kernel.now.monotonicMs;
+    this.revision += 1;
+    if (!wasPresent && isPresent(member)) {
+      const rejoined = member.joinedBefore;
+      member.joinedBefore = true;
+      this.#kernel.event({ name: "peer:join", member, rejoined });
+      this.#tellReplica(member);
+    } else if (wasPresent && !isPresent(member)) {
+      this.#kernel.event({ name: "peer:leave", member, reason });
+    }
+    this.#kernel.event({ name: "peer:status", member, before });
+  }
+
+  /** A state that came while its owner was not present shows when the owner is. */
+  #tellReplica(member: Member): void {
+    const { replica } = member;
+    if (replica === undefined) return;
+    const change = compareEntries(new Map(), replica.entries);
+    if (isEmptyChange(change)) return;
+    const { version } = replica;
+    this.#kernel.event({
+      name: "state:update",
+      owner: member.nodeId,
+      change,
+      version,
+      local: false,
+    });
+  }
+
+  #dropOldestAbsent(): boolean {
+    const absent = this.all()
+      .filter((member) => !isPresent(member))
+      .sort((a, b) => a.sinceMs - b.sinceMs);
+    const oldest = absent[0];
+    if (oldest === undefined) return false;
+    this.#byId.delete(oldest.nodeId);
+    return true;
+  }
+}

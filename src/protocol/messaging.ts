@@ -1,0 +1,218 @@
+/**
+ * DATA: bytes from one node to another, delivered at most once.
+ *
+ * Source: `dsnode.py`, `send_to_node`, `handle_data`; `docs/protocol.md`, DATA.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import { dataSignedPart, decodeData, encodeData, readsAsState } from "../wire/data.ts";
+import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
+import { MessageType } from "../wire/message-type.ts";
+import type { Flow } from "./flow.ts";
+import type { Greeting } from "./greeting.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member } from "./member.ts";
+import type { Members } from "./members.ts";
+import * as refusals from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
+import { Repeats } from "./repeats.ts";
+import { isForgotten } from "./replication.ts";
+import { LIMITS, requestTimeoutMs } from "./settings.ts";
+import { troubleOf } from "./troubles.ts";
+import type { Trust } from "./trust.ts";
+
+/** What the reference answers; its `send_to_node` returns this text. */
+const OK = new TextEncoder().encode("OK");
+/** A Python receiver runs its callback before it answers, so it may take its time. */
+const PATIENCE_MS = 10_000;
+/** Tries to connect before a node counts as unreachable; nothing is sent twice by this. */
+const CONNECT_ATTEMPTS = 3;
+
+export class Messaging {
+  readonly #kernel: Kernel;
+  readonly #nodeId: string;
+  readonly #keyId: string | undefined;
+  readonly #members: Members;
+  readonly #trust: Trust;
+  readonly #greeting: Greeting;
+  readonly #onSilent: (member: Member) => void;
+  readonly #repeats = new Repeats();
+
+  constructor(
+    kernel: Kernel,
+    me: { readonly nodeId: string; readonly keyId: string | undefined },
+    members: Members,
+    trust: Trust,
+    greeting: Greeting,
+    onSilent: (member: Member) => void,
+  ) {
+    this.#kernel = kernel;
+    this.#nodeId = me.nodeId;
+    this.#keyId = me.keyId;
+    this.#members = members;
+    this.#trust = trust;
+    this.#greeting = greeting;
+    this.#onSilent = onSilent;
+  }
+
+  // ---- sending --------------------------------------------------------------------------------
+
+  send(operation: number, to: string, data: Uint8Array, timeoutMs: number | undefined): void {
+    this.#kernel.spawn(this.#send(operation, to, data, timeoutMs));
+  }
+
+  *#send(operation: number, to: string, data: Uint8Array, timeoutMs: number | undefined): Flow {
+    let error: DsnError | undefined;
+    try {
+      yield* this.#deliver(to, data, timeoutMs);
+    } catch (caught) {
+      if (!(caught instanceof DsnError)) throw caught;
+      error = caught;
+    }
+    this.#kernel.emit({ kind: "settled", operation, error });
+  }
+
+  *#deliver(to: string, data: Uint8Array, timeoutMs: number | undefined): Flow {
+    checkPayload(to, data);
+    if (to === this.#nodeId) {
+      this.#kernel.event({ name: "data", from: to, data });
+      return;
+    }
+    const member = this.#members.get(to);
+    if (member === undefined || !isPresent(member)) throw this.#unknown(to);
+    const { endpoint } = member;
+    if (endpoint === undefined) throw this.#unknown(to);
+    const signature = yield* this.#kernel.sign("python", dataSignedPart(this.#nodeId, data));
+    const payload = encodeData({ nodeId: this.#nodeId, signature, payload: data });
+    const reply = yield* this.#attempts(member, endpoint, payload, timeoutMs);
+    if (reply.kind === "answer") return;
+    const what = `send ${data.length} bytes to "${to}"`;
+    if (reply.kind === "failed") {
+      this.#onSilent(member);
+      if (reply.reason === "no-answer") throw deliveryUnknown(what, to, endpoint, reply.detail);
+    }
+    throw troubleOf(reply, {
+      what,
+      to: endpoint,
+      nodeId: to,
+      me: this.#nodeId,
+      keyId: this.#keyId,
+    });
+  }
+
+  /** The same signed bytes each time: a receiver that got them already drops the repeat. */
+  *#attempts(
+    member: Member,
+    endpoint: Address,
+    payload: Uint8Array,
+    timeoutMs: number | undefined,
+  ): Flow<Reply> {
+    const { settings, now } = this.#kernel;
+    const budgetMs = timeoutMs ?? PATIENCE_MS + requestTimeoutMs(settings, payload.length);
+    const endMs = now.monotonicMs + budgetMs;
+    let greeted = false;
+    for (let attempt = 1; ; attempt += 1) {
+      const leftMs = Math.max(1, endMs - this.#kernel.now.monotonicMs);
+      const reply = yield* this.#kernel.request(endpoint, MessageType.DATA, payload, {
+        answerBytesMax: LIMITS.smallAnswerBytesMax,
+        timeoutMs: leftMs,
+      });
+      if (reply.kind === "answer") return reply;
+      const pauseMs = settings.probePauseMs;
+      if (isForgotten(reply) && !greeted) {
+        greeted = true;
+        if (!(yield* this.#greet(member, endpoint))) return reply;
+        continue;
+      }
+      const unreachable = reply.kind === "failed" && reply.reason === "unreachable";
+      const timeLeft = endMs - this.#kernel.now.monotonicMs > pauseMs;
+      if (!unreachable || attempt >= CONNECT_ATTEMPTS || !timeLeft) return reply;
+      yield* this.#kernel.sleep(pauseMs);
+    }
+  }
+
+  *#greet(member: Member, endpoint: Address): Flow<boolean> {
+    try {
+      yield* this.#greeting.greet(endpoint, member.nodeId);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+      return false;
+    }
+  }
+
+  #unknown(to: string): DsnError {
+    const present = this.#members.present().map(({ nodeId }) => nodeId);
+    return new DsnError("DSN_UNKNOWN_NODE", `Cannot send to "${to}": there is no such node`, {
+      why:
+        present.length === 0
+          ? "no other node is known yet"
+          : `known nodes: ${present.slice(0, 8).join(", ")}${present.length > 8 ? ", …" : ""}`,
+      fix: ["check the id against peers()", "wait for it: waitForPeers([id])"],
+      nodeId: to,
+    });
+  }
+
+  // ---- receiving ------------------------------------------------------------------------------
+
+  /** Answers a DATA message; the application hears of it after the answer is on its way. */
+  *answer(
+    payload: Uint8Array,
+  ): Flow<{ readonly payload: Uint8Array; readonly deliver: () => void }> {
+    let decoded: ReturnType<typeof decodeData>;
+    try {
+      decoded = decodeData(payload);
+    } catch {
+      throw refusals.malformed();
+    }
+    const { packet, signedPart } = decoded;
+    const { nodeId } = packet;
+    const publicKey = this.#members.get(nodeId)?.publicKey ?? this.#trust.keyOf(nodeId);
+    if (publicKey === undefined) throw refusals.notInAddressBook(nodeId, false);
+    if (!(yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature))) {
+      throw new Refusal(401, "Could not verify ECDSA signature of data packet", false);
+    }
+    if (!this.#trust.admits(nodeId, publicKey)) {
+      throw refusals.notWhitelisted(nodeId, this.#nodeId);
+    }
+    const member = this.#members.get(nodeId);
+    if (member === undefined || member.status === "down" || member.status === "refused") {
+      throw refusals.notInAddressBook(nodeId, true);
+    }
+    const isNew = this.#repeats.isNew(nodeId, packet.signature);
+    if (isNew) member.heardMs = this.#kernel.now.monotonicMs;
+    const deliver = () => {
+      if (!isNew) return;
+      // A copy: the packet is a view into the buffer of the request.
+      this.#kernel.event({ name: "data", from: nodeId, data: packet.payload.slice() });
+    };
+    return { payload: OK, deliver };
+  }
+}
+
+function checkPayload(to: string, data: Uint8Array): void {
+  if (data.length > LIMITS.dataBytesMax) {
+    throw new DsnError("DSN_MESSAGE_TOO_LARGE", `Cannot send ${data.length} bytes to "${to}"`, {
+      why: `a message has at most ${LIMITS.dataBytesMax} bytes`,
+      fix: ["send it in parts"],
+      nodeId: to,
+    });
+  }
+  // D07: signatures of the Python wire do not say what kind of message they are for.
+  if (readsAsState(data)) {
+    throw new DsnError("DSN_DATA_AMBIGUOUS", `Cannot send this payload to "${to}"`, {
+      why: "signed as a message, it could be passed off as a state of this node",
+      fix: ["put one byte in front of it"],
+      nodeId: to,
+    });
+  }
+}
+
+function deliveryUnknown(what: string, to: string, endpoint: Address, detail: string): DsnError {
+  return new DsnError("DSN_DELIVERY_UNKNOWN", `Cannot tell whether it arrived: ${what}`, {
+    why: detail,
+    fix: ["ask the receiver, or make the message harmless to repeat"],
+    nodeId: to,
+    endpoint: formatAddress(endpoint),
+  });
+}

@@ -1,0 +1,125 @@
+/**
+ * The state that this node owns: the only one it may write.
+ *
+ * A write changes the map at once; {@link OwnState.commit} makes one version of all writes since
+ * the last. The text of each entry is kept encoded, so a version costs a join and not a rewrite.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import { quote } from "../wire/python-json.ts";
+import { compareEntries, type Entries, type EntriesChange } from "./entries.ts";
+import { LIMITS } from "./settings.ts";
+
+/** A microsecond, in the seconds that versions are counted in. */
+const VERSION_STEP_SECONDS = 1e-6;
+
+/** The smallest version that every peer takes for newer than `version`. */
+export function above(version: number): number {
+  // Adding |v| * epsilon always reaches the next double, however large a clock ran ahead.
+  return version + Math.max(VERSION_STEP_SECONDS, Math.abs(version) * Number.EPSILON);
+}
+
+const utf8 = new TextEncoder();
+
+export class OwnState {
+  /** Unix seconds; 0 before the first commit. */
+  version = 0;
+  /** Canonical JSON of the committed version: what is signed for Python peers. */
+  text = "{}";
+  readonly #entries = new Map<string, string>();
+  readonly #encoded = new Map<string, string>();
+  /** Length of the canonical JSON without its braces; ASCII, so characters are bytes. */
+  #encodedLength = 0;
+  #floor: number;
+
+  /** @param floor Versions up to this one may have been shown before a restart; Unix seconds. */
+  constructor(floor: number) {
+    this.#floor = floor;
+  }
+
+  get entries(): Entries {
+    return this.#entries;
+  }
+
+  /**
+   * Applies all changes, or none.
+   *
+   * @throws {DsnError} `DSN_STATE_TOO_LARGE`; the state is then as it was.
+   */
+  write(changes: ReadonlyMap<string, string | undefined>): EntriesChange {
+    const touched = new Map<string, string>();
+    const after = new Map<string, string>();
+    const encoded = new Map<string, string>();
+    let length = this.#encodedLength;
+    for (const [key, value] of changes) {
+      const old = this.#entries.get(key);
+      if (old !== undefined) touched.set(key, old);
+      length -= lengthWithSeparator(this.#encoded.get(key));
+      if (value === undefined) continue;
+      if (utf8.encode(key).length > LIMITS.keyBytesMax) throw keyTooLong(key);
+      const text = `${quote(key)}: ${quote(value)}`;
+      length += lengthWithSeparator(text);
+      after.set(key, value);
+      encoded.set(key, text);
+    }
+    if (length > LIMITS.stateBytesMax) throw stateTooLarge(length);
+    this.#encodedLength = length;
+    for (const [key, value] of changes) {
+      if (value === undefined) {
+        this.#entries.delete(key);
+        this.#encoded.delete(key);
+      } else {
+        this.#entries.set(key, value);
+        this.#encoded.set(key, encoded.get(key) ?? "");
+      }
+    }
+    return compareEntries(touched, after);
+  }
+
+  /**
+   * Makes a version of what was written. False when the content is that of the last version:
+   * peers would refuse equal content, and nothing would be gained.
+   */
+  commit(unixSeconds: number): boolean {
+    const text = `{${[...this.#encoded.values()].join(", ")}}`;
+    if (text === this.text && this.version !== 0) return false;
+    this.text = text;
+    this.#advance(unixSeconds);
+    return true;
+  }
+
+  /** A peer showed a state of ours, signed by us, that is not older: step above it. */
+  leapAbove(shown: number, unixSeconds: number): void {
+    this.#floor = Math.max(this.#floor, shown);
+    this.#advance(unixSeconds);
+  }
+
+  #advance(unixSeconds: number): void {
+    this.version = Math.max(unixSeconds, above(this.version), above(this.#floor));
+  }
+}
+
+const lengthWithSeparator = (text: string | undefined) =>
+  text === undefined ? 0 : text.length + 2;
+
+function keyTooLong(key: string): DsnError {
+  return new DsnError(
+    "DSN_STATE_TOO_LARGE",
+    `Cannot write the key "${key.slice(0, 32)}…": it has ${utf8.encode(key).length} bytes`,
+    {
+      why: `a key has at most ${LIMITS.keyBytesMax} bytes of UTF-8`,
+      fix: ["put the long part into the value"],
+    },
+  );
+}
+
+function stateTooLarge(bytes: number): DsnError {
+  return new DsnError(
+    "DSN_STATE_TOO_LARGE",
+    `Cannot write: the state of this node would be ${bytes} bytes, at most ${LIMITS.stateBytesMax}`,
+    {
+      why: "every node of the network holds a copy of it; nothing was changed",
+      fix: ["keep large data elsewhere and share a link", "send it to one node with sendToNode()"],
+    },
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * How the core refuses a request: the exact statuses and texts of the reference.
+ *
+ * Source: the `raise Exception(<status>, …)` sites of `dsnode.py`.
+ * @module
+ */
+import type { Outcome } from "../wire/exchange.ts";
+
+/** Thrown inside the flow that answers a request; it ends that request and nothing else. */
+export class Refusal {
+  readonly status: number;
+  readonly text: string;
+  /** True once the asker has proved who it is; until then it may not learn the reason. */
+  readonly authenticated: boolean;
+
+  constructor(status: number, text: string, authenticated: boolean) {
+    this.status = status;
+    this.text = text;
+    this.authenticated = authenticated;
+  }
+
+  get outcome(): Outcome {
+    const { status, text, authenticated } = this;
+    return { kind: "refusal", status, text, authenticated };
+  }
+}
+
+export const malformed = () => new Refusal(406, "Malformed packet", false);
+
+export const notInAddressBook = (nodeId: string, authenticated: boolean) =>
+  new Refusal(401, `Could not find ${nodeId} in address book`, authenticated);
+
+export const ownId = (authenticated: boolean) =>
+  new Refusal(406, "Origin and destination are the same", authenticated);
+
+export const notWhitelisted = (nodeId: string, me: string) =>
+  new Refusal(401, `${nodeId} not in ${me}'s whitelist`, true);
+
+export const keyChanged = (nodeId: string) =>
+  new Refusal(401, `Cannot verify ECDSA key for ${nodeId}`, true);
+
+export const versionMismatch = (theirs: string, them: string, ours: string, us: string) =>
+  new Refusal(505, `Network version mismatch "${theirs}" (${them}) != "${ours}" (${us})`, true);

@@ -1,0 +1,370 @@
+/**
+ * State from its owner to everybody: push what is ours, take what is theirs.
+ *
+ * Each peer has at most one of our states in flight, always the newest; there is no queue. A slow
+ * peer costs the others nothing (D14). A push is repeated at each tick until the peer has proved
+ * to hold it (D24).
+ *
+ * Source: `dsnode.py`, `update_data`, `handle_update`; `docs/protocol.md`, UPDATE.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import type { Address, Reply } from "../wire/exchange.ts";
+import { MessageType } from "../wire/message-type.ts";
+import { decodeEntries } from "../wire/python-json.ts";
+import {
+  decodeStatePacket,
+  encodeStatePacket,
+  type StatePacket,
+  stateSignedPart,
+} from "../wire/state-packet.ts";
+import type { Alerts } from "./alerts.ts";
+import { compareEntries, isEmptyChange } from "./entries.ts";
+import { type Flow, wait } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member } from "./member.ts";
+import type { Members } from "./members.ts";
+import { OwnSightings } from "./own-sightings.ts";
+import type { OwnState } from "./own-state.ts";
+import * as refusals from "./refusal.ts";
+import { Refusal } from "./refusal.ts";
+import { LIMITS } from "./settings.ts";
+import type { Trust } from "./trust.ts";
+import { judgeVersion } from "./version-rule.ts";
+
+const NOTHING = new Uint8Array();
+
+export interface ReplicationHooks {
+  /** The peer does not know us (any more): say HELLO again. */
+  readonly onForgotten: (member: Member, reply: Reply) => void;
+  /** The peer did not take a push: see whether it is there. */
+  readonly onSilent: (member: Member) => void;
+  /** A verified state came from a node that is not a member (any more). */
+  readonly onAbsentOwner: (member: Member) => void;
+}
+
+export interface ReplicationOptions {
+  readonly nodeId: string;
+  readonly publicKey: Uint8Array;
+  readonly replicaBytesMax: number;
+}
+
+interface SignedState {
+  readonly version: number;
+  readonly text: string;
+  readonly packet: Uint8Array;
+}
+
+export class Replication {
+  readonly #kernel: Kernel;
+  readonly #own: OwnState;
+  readonly #members: Members;
+  readonly #trust: Trust;
+  readonly #alerts: Alerts;
+  readonly #options: ReplicationOptions;
+  readonly #hooks: ReplicationHooks;
+  readonly #sightings: OwnSightings;
+  #signed: SignedState | undefined;
+  #signing = false;
+  #waitingForSigned: (() => void)[] = [];
+
+  constructor(
+    kernel: Kernel,
+    own: OwnState,
+    members: Members,
+    trust: Trust,
+    alerts: Alerts,
+    options: ReplicationOptions,
+    hooks: ReplicationHooks,
+  ) {
+    this.#kernel = kernel;
+    this.#own = own;
+    this.#members = members;
+    this.#trust = trust;
+    this.#alerts = alerts;
+    this.#options = options;
+    this.#hooks = hooks;
+    this.#sightings = new OwnSightings(kernel, own, alerts, options.nodeId);
+  }
+
+  // ---- ours to them ---------------------------------------------------------------------------
+
+  /** Makes one version of all writes since the last, and sends it to everybody. */
+  flush(): void {
+    if (this.#own.commit(this.#kernel.now.unixSeconds)) this.#publish();
+  }
+
+  /** Signs the newest version and pushes it; writes that come meanwhile join the next one. */
+  #publish(): void {
+    if (this.#signing) return;
+    this.#signing = true;
+    this.#kernel.spawn(this.#signAndPush());
+  }
+
+  *#signAndPush(): Flow {
+    while (this.#signed?.version !== this.#own.version) {
+      const { version, text } = this.#own;
+      const unsigned = { nodeId: this.#options.nodeId, version, text };
+      const signature = yield* this.#kernel.sign("python", stateSignedPart(unsigned));
+      this.#signed = { version, text, packet: encodeStatePacket({ ...unsigned, signature }) };
+    }
+    this.#signing = false;
+    const waiting = this.#waitingForSigned;
+    this.#waitingForSigned = [];
+    for (const resume of waiting) resume();
+    this.pushAll();
+  }
+
+  /** Our newest signed state; waits while the first one is being signed. */
+  *#signedState(): Flow<SignedState> {
+    for (;;) {
+      if (this.#signed !== undefined) return this.#signed;
+      yield* wait<void>((resume) => this.#waitingForSigned.push(() => resume()));
+    }
+  }
+
+  /** Sends the newest version to every present peer that has not proved to hold it. */
+  pushAll(): void {
+    const signed = this.#signed;
+    if (signed === undefined) return;
+    const receivers: { member: Member; endpoint: Address }[] = [];
+    for (const member of this.#members.present()) {
+      const { endpoint, push } = member;
+      if (endpoint === undefined || push.inFlight || push.held === signed.version) continue;
+      if (member.status === "one-way" || push.needsHello) continue;
+      receivers.push({ member, endpoint });
+    }
+    if (receivers.length > 0) this.#push(signed, receivers);
+  }
+
+  #push(signed: SignedState, receivers: readonly { member: Member; endpoint: Address }[]): void {
+    for (const { member } of receivers) member.push.inFlight = true;
+    this.#kernel.broadcast(
+      receivers.map(({ endpoint }) => endpoint),
+      MessageType.UPDATE,
+      signed.packet,
+      { answerBytesMax: LIMITS.stateAnswerBytesMax },
+      (index, reply) => {
+        const member = receivers[index]?.member;
+        if (member === undefined) return;
+        member.push.inFlight = false;
+        this.#kernel.spawn(this.#pushed(member, signed, reply));
+      },
+    );
+  }
+
+  *#pushed(member: Member, signed: SignedState, reply: Reply): Flow {
+    const { push } = member;
+    if (reply.kind === "answer") {
+      yield* this.#taken(member, signed, reply);
+      if (this.#signed !== signed) this.pushAll();
+    } else if (reply.kind === "refused" && isForgotten(reply)) {
+      this.#hooks.onForgotten(member, reply);
+    } else {
+      push.needsHello = member.native === undefined;
+      this.#hooks.onSilent(member);
+    }
+  }
+
+  /**
+   * Sends our state to one peer and takes the state that it answers with.
+   *
+   * @returns the reply, for callers that want to know why it failed.
+   */
+  *exchange(member: Member, endpoint: Address): Flow<Reply> {
+    const signed = yield* this.#signedState();
+    const reply = yield* this.#kernel.request(endpoint, MessageType.UPDATE, signed.packet, {
+      answerBytesMax: LIMITS.stateAnswerBytesMax,
+    });
+    if (reply.kind === "answer") yield* this.#taken(member, signed, reply);
+    return reply;
+  }
+
+  *#taken(member: Member, signed: SignedState, reply: Extract<Reply, { kind: "answer" }>): Flow {
+    const { push } = member;
+    if (reply.payload.length > 0) {
+      push.held = signed.version;
+      push.heldText = signed.text;
+      push.doubtful = undefined;
+      this.#alerts.clear(member.nodeId, "DSN_CLOCK_BEHIND");
+      yield* this.#ingestAnswer(member, reply.payload);
+      return;
+    }
+    // The peer refused in silence. If it proved to hold this version before, it still does.
+    if (push.held === signed.version) return;
+    const changed = push.heldText === undefined ? false : push.heldText !== signed.text;
+    const again = push.doubtful === signed.version;
+    push.doubtful = signed.version;
+    if (changed && !again) {
+      // It holds other content under a time that is not older: our clock is behind what it saw.
+      if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#publish();
+    }
+  }
+
+  // ---- theirs to us ---------------------------------------------------------------------------
+
+  /** An answer to our UPDATE carries the state of the node asked, or one of ours that is newer. */
+  *#ingestAnswer(member: Member, payload: Uint8Array): Flow {
+    let decoded: ReturnType<typeof decodeStatePacket>;
+    try {
+      decoded = decodeStatePacket(payload);
+    } catch {
+      return;
+    }
+    const { packet, signedPart } = decoded;
+    if (packet.nodeId === this.#options.nodeId) {
+      yield* this.#sawOwn(packet, signedPart);
+      return;
+    }
+    // D05: only the node that was asked may answer, and only for itself.
+    if (packet.nodeId !== member.nodeId || !this.#members.has(member)) return;
+    const valid = yield* this.#kernel.verify(
+      member.publicKey,
+      "python",
+      signedPart,
+      packet.signature,
+    );
+    if (!valid) {
+      this.#alerts.raise(forgedState(member.nodeId), member.nodeId);
+      return;
+    }
+    this.#accept(member, packet, payload);
+  }
+
+  /** Somebody shows a state of ours. Only our own signature makes it more than a rumour. */
+  *#sawOwn(packet: StatePacket, signedPart: Uint8Array): Flow<boolean> {
+    const { publicKey } = this.#options;
+    const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
+    if (valid && this.#sightings.shown(packet)) this.#publish();
+    return valid;
+  }
+
+  /** Answers an UPDATE. */
+  *answer(payload: Uint8Array): Flow<Uint8Array> {
+    let decoded: ReturnType<typeof decodeStatePacket>;
+    try {
+      decoded = decodeStatePacket(payload);
+    } catch {
+      throw refusals.malformed();
+    }
+    const { packet, signedPart } = decoded;
+    const { nodeId } = packet;
+    if (nodeId === this.#options.nodeId) {
+      throw refusals.ownId(yield* this.#sawOwn(packet, signedPart));
+    }
+    const publicKey = this.#members.get(nodeId)?.publicKey ?? this.#trust.keyOf(nodeId);
+    if (publicKey === undefined) throw refusals.notInAddressBook(nodeId, false);
+    const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
+    if (!valid) throw new Refusal(401, "Could not verify ECDSA signature", false);
+    if (!this.#trust.admits(nodeId, publicKey)) {
+      throw refusals.notWhitelisted(nodeId, this.#options.nodeId);
+    }
+    const member = this.#members.get(nodeId);
+    if (member === undefined || (!isPresent(member) && member.status !== "joining")) {
+      // D15: it believes that we know it. The reference never says HELLO again, so we do.
+      if (member !== undefined) this.#hooks.onAbsentOwner(member);
+      throw refusals.notInAddressBook(nodeId, true);
+    }
+    return yield* this.#answerTo(member, this.#accept(member, packet, payload));
+  }
+
+  *#answerTo(member: Member, verdict: Verdict): Flow<Uint8Array> {
+    if (verdict === "accepted") return (yield* this.#signedState()).packet;
+    // Python takes any answer for its state having been accepted; a native peer wants ours anyway.
+    if (member.native === undefined) return NOTHING;
+    if (verdict === "stale") return member.replica?.packet ?? NOTHING;
+    return (yield* this.#signedState()).packet;
+  }
+
+  #accept(member: Member, packet: StatePacket, payload: Uint8Array): Verdict {
+    const held = member.replica;
+    const rule = judgeVersion(packet.version, held?.version, {
+      native: member.native !== undefined,
+      unixSeconds: this.#kernel.now.unixSeconds,
+      versionsHeld: () => this.#versionsHeld(member),
+      aheadMax: this.#kernel.settings.versionAheadSecondsMax,
+    });
+    if (rule === "stale") return "stale";
+    const same = held !== undefined && held.text === packet.text;
+    if (rule === "equal") {
+      if (same) return "duplicate";
+      // A native owner never makes two states of one version: two processes use its identity.
+      if (member.native !== undefined) {
+        this.#alerts.raise(forkedState(member.nodeId), member.nodeId);
+        if (packet.text < (held?.text ?? "")) return "duplicate";
+      }
+    }
+    const bytes = packet.text.length - (held?.text.length ?? 0);
+    if (this.#members.replicaBytes() + bytes > this.#options.replicaBytesMax) {
+      this.#alerts.raise(replicasFull(member.nodeId, this.#options.replicaBytesMax), "replicas");
+      return "stale";
+    }
+    let entries: ReadonlyMap<string, string>;
+    try {
+      entries = same ? held.entries : decodeEntries(packet.text);
+    } catch {
+      // Signed, and no state: the owner is broken. Python would answer 500 and go on.
+      throw new Refusal(500, "", true);
+    }
+    const before = held?.entries ?? new Map<string, string>();
+    const { version, text } = packet;
+    member.replica = { version, text, entries, packet: payload.slice() };
+    member.heardMs = this.#kernel.now.monotonicMs;
+    const wasEmpty = same && entries.size === 0;
+    if (!same && isPresent(member)) this.#tell(member, before);
+    // The reference never takes equal content for news, except an empty one.
+    return same && !wasEmpty ? "duplicate" : "accepted";
+  }
+
+  #tell(member: Member, before: ReadonlyMap<string, string>): void {
+    const { replica, nodeId: owner } = member;
+    if (replica === undefined) return;
+    const change = compareEntries(before, replica.entries);
+    if (isEmptyChange(change)) return;
+    const { version } = replica;
+    this.#kernel.event({ name: "state:update", owner, change, version, local: false });
+  }
+
+  #versionsHeld(except: Member): number[] {
+    const versions: number[] = [];
+    for (const member of this.#members.present()) {
+      if (member !== except && member.replica !== undefined) versions.push(member.replica.version);
+    }
+    return versions;
+  }
+}
+
+/** What became of a state that came in. */
+export type Verdict = "accepted" | "duplicate" | "stale";
+
+/** The peer answered as to somebody it does not know. Say HELLO, then try again. */
+export function isForgotten(reply: Reply): boolean {
+  return reply.kind === "refused" && reply.status === 401;
+}
+
+function forgedState(nodeId: string): DsnError {
+  return new DsnError("DSN_BAD_SIGNATURE", `Cannot take the state that "${nodeId}" answered with`, {
+    why: "its signature does not belong to the key pinned for that node",
+    fix: ["look for a third party between the two machines", "restart that node"],
+    nodeId,
+  });
+}
+
+function forkedState(nodeId: string): DsnError {
+  return new DsnError("DSN_DUPLICATE_IDENTITY", `Two live nodes use the identity of "${nodeId}"`, {
+    why: "two different states of one version carry its signature",
+    fix: [
+      "stop one of them",
+      "give a cloned machine a new identity: delete its credentials folder",
+    ],
+    nodeId,
+  });
+}
+
+function replicasFull(nodeId: string, bytesMax: number): DsnError {
+  return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
+    why: `all copies together may take ${bytesMax} bytes`,
+    fix: ["raise replicaBytesMax", "find the node that publishes too much"],
+    nodeId,
+  });
+}

@@ -1,0 +1,127 @@
+/** What this node says of itself: its HELLO, signed, with the block that native peers read. */
+import { toHex } from "../bytes/hex.ts";
+import type { Address } from "../wire/exchange.ts";
+import { encodeHello, type Hello, helloSignedPart } from "../wire/hello.ts";
+import {
+  blockSignedPart,
+  encodeBlockBody,
+  encodeHelloBlock,
+  markNative,
+} from "../wire/hello-block.ts";
+import { PROTOCOL_VERSION } from "../wire/message-type.ts";
+import type { Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { above } from "./own-state.ts";
+
+/** Versions of the native protocol that this node speaks. */
+export const NATIVE_VERSIONS = { min: 1, max: 1 } as const;
+
+export interface SelfOptions {
+  readonly nodeId: string;
+  /** Raw x‖y, 64 bytes. */
+  readonly publicKey: Uint8Array;
+  /** The port that peers call. */
+  readonly port: number;
+  /** Other addresses of this machine, for peers that the first one does not serve. */
+  readonly candidates: readonly string[];
+  /** The address set by the operator; it wins over what peers observe. */
+  readonly networkIp: string | undefined;
+}
+
+export class Self {
+  readonly nodeId: string;
+  readonly publicKey: Uint8Array;
+  readonly port: number;
+  /** Random per process, as hex. */
+  readonly incarnation: string;
+  readonly #kernel: Kernel;
+  readonly #incarnationBytes: Uint8Array;
+  readonly #candidates: readonly string[];
+  readonly #networkIp: string | undefined;
+  #observed: string | undefined;
+  #issued: number;
+  #signed: { readonly address: string; readonly hello: Hello } | undefined;
+
+  constructor(kernel: Kernel, options: SelfOptions, floor: number) {
+    this.#kernel = kernel;
+    this.nodeId = options.nodeId;
+    this.publicKey = options.publicKey;
+    this.port = options.port;
+    this.#candidates = options.candidates;
+    this.#networkIp = options.networkIp;
+    this.#incarnationBytes = kernel.entropy(16);
+    this.incarnation = toHex(this.#incarnationBytes);
+    this.#issued = floor;
+  }
+
+  /** Where peers should call us, as far as we know; the empty string for not at all. */
+  get advertised(): Address {
+    const address = this.#networkIp ?? this.#observed ?? this.#candidates[0] ?? "";
+    return { address, port: this.port };
+  }
+
+  /** The address that a peer saw us call from. Source: the reference's detected_address. */
+  get observed(): string | undefined {
+    return this.#observed;
+  }
+
+  observe(address: string): void {
+    this.#observed = address;
+  }
+
+  /**
+   * A HELLO of ours with its block.
+   *
+   * @param answered The nonce of the HELLO that this one answers.
+   * @param detectedAddress Where the asker called from; only in answers, and not signed.
+   */
+  *hello(
+    role: "request" | "answer",
+    answered: Uint8Array | undefined,
+    detectedAddress: string,
+  ): Flow<{ readonly payload: Uint8Array; readonly nonce: Uint8Array }> {
+    const hello = yield* this.#signedHello();
+    const nonce = this.#kernel.entropy(16);
+    this.#issued = Math.max(this.#kernel.now.unixSeconds, above(this.#issued));
+    const body = encodeBlockBody({
+      nonce,
+      answered,
+      incarnation: this.#incarnationBytes,
+      issued: this.#issued,
+      versionMin: NATIVE_VERSIONS.min,
+      versionMax: NATIVE_VERSIONS.max,
+      features: [],
+      addresses: this.#candidates.slice(0, 8).map((address) => ({ address, port: this.port })),
+    });
+    const signature = yield* this.#kernel.sign(
+      "native",
+      blockSignedPart(role, encodeHello(hello), body),
+    );
+    const head = encodeHello({ ...hello, detectedAddress });
+    const block = encodeHelloBlock(body, signature);
+    const payload = new Uint8Array(head.length + block.length);
+    payload.set(head);
+    payload.set(block, head.length);
+    return { payload, nonce };
+  }
+
+  /** Signed once per address: only the block differs from HELLO to HELLO. */
+  *#signedHello(): Flow<Hello> {
+    const { address } = this.advertised;
+    const kept = this.#signed;
+    if (kept?.address === address) return kept.hello;
+    const unsigned = {
+      version: PROTOCOL_VERSION,
+      nodeId: this.nodeId,
+      address: markNative(address),
+      port: this.port,
+      publicKey: this.publicKey,
+      signature: new Uint8Array(),
+      detectedAddress: "",
+    };
+    const signature = yield* this.#kernel.sign("python", helloSignedPart(unsigned));
+    const hello = { ...unsigned, signature };
+    this.#signed = { address, hello };
+    return hello;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Times and limits of the core, declared once. Units are in the names.
+ *
+ * The times are those of the reference where a Python peer would notice a difference: it drops a
+ * peer after three tries of 2 s, so being more impatient would lose busy Python nodes.
+ * @module
+ */
+
+export interface Settings {
+  /** Between two rounds of probes and gossip. Source: `dsnode.py`, `TICK_INTERVAL`. */
+  readonly tickMs: number;
+  /** One try of a request; larger messages get one second more per MiB. */
+  readonly requestTimeoutMs: number;
+  /** Tries before a silent peer is down. */
+  readonly probeAttempts: number;
+  /** Between two tries. */
+  readonly probePauseMs: number;
+  /** First pause before a node that is down is tried again; it grows by half each time. */
+  readonly retryMinMs: number;
+  /** Longest pause during the first hour. */
+  readonly retryMaxMs: number;
+  /** Longest pause after it, and towards peers that cannot call us back. */
+  readonly retryIdleMs: number;
+  /** A node that reaches us but is not reached stays present this long after each fresh word. */
+  readonly oneWayMs: number;
+  /** A node that joined but was never reached is forgotten after this. */
+  readonly joiningMs: number;
+  /** How far a version may lie ahead of the later of our clock and the median version held. */
+  readonly versionAheadSecondsMax: number;
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+  tickMs: 3_000,
+  requestTimeoutMs: 2_000,
+  probeAttempts: 3,
+  probePauseMs: 500,
+  retryMinMs: 500,
+  retryMaxMs: 5_000,
+  retryIdleMs: 60_000,
+  oneWayMs: 12_000,
+  joiningMs: 60_000,
+  versionAheadSecondsMax: 24 * 3_600,
+};
+
+export const LIMITS = {
+  /** A state as canonical JSON. */
+  stateBytesMax: 8 * 1024 * 1024,
+  /** One key of a state, UTF-8. */
+  keyBytesMax: 1024,
+  /** One payload of `sendToNode`. */
+  dataBytesMax: 64 * 1024 * 1024,
+  /** Members known at once, present or not. */
+  membersMax: 4_096,
+  /** Members that one source address may bring without having been reached. */
+  joiningPerSourceMax: 64,
+  /** Dials under way at once because somebody named a node to us. */
+  dialsMax: 16,
+  /** Names waiting to be dialled. */
+  dialsWaitingMax: 1_024,
+  /** All replicas together, as text. */
+  replicaBytesMax: 1024 * 1024 * 1024,
+  /** Signatures remembered per sender to drop repeated messages. */
+  repeatsPerSenderMax: 65_536,
+  /** Answers: HELLO, PING and DATA are small; PEERS and UPDATE can be large. */
+  smallAnswerBytesMax: 64 * 1024,
+  peersAnswerBytesMax: 1024 * 1024,
+  stateAnswerBytesMax: 8 * 1024 * 1024 + 64 * 1024,
+} as const;
+
+/** Total time for one request of this size. Source: the reference's client, `max(2 s, bytes / 1 MiB s)`. */
+export function requestTimeoutMs(settings: Settings, bytes: number): number {
+  return Math.max(settings.requestTimeoutMs, Math.ceil((bytes / 1_048_576) * 1_000) + 1_000);
+}

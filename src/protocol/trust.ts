@@ -1,0 +1,82 @@
+/**
+ * Which key speaks for which id, and who may talk to us at all.
+ *
+ * The first key *proven* for an id is pinned for ever (trust on first use); a whitelist narrows who
+ * is let in, by id or by id and fingerprint.
+ * @module
+ */
+import { fingerprint } from "../crypto/identity.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** An entry of the whitelist: an id, and the fingerprint that its key must have if given. */
+export interface WhitelistEntry {
+  readonly nodeId: string;
+  readonly fingerprint: string | undefined;
+}
+
+export class Trust {
+  readonly #kernel: Kernel;
+  readonly #ownId: string;
+  readonly #pins: Map<string, Uint8Array>;
+  readonly #whitelist: ReadonlyMap<string, string | undefined>;
+
+  constructor(
+    kernel: Kernel,
+    ownId: string,
+    pins: ReadonlyMap<string, Uint8Array>,
+    whitelist: readonly WhitelistEntry[],
+  ) {
+    this.#kernel = kernel;
+    this.#ownId = ownId;
+    this.#pins = new Map(pins);
+    this.#whitelist = new Map(whitelist.map((entry) => [entry.nodeId, entry.fingerprint]));
+  }
+
+  /** True when no whitelist is set, or it names the id. Our own id always passes. */
+  admitsId(nodeId: string): boolean {
+    return this.#whitelist.size === 0 || nodeId === this.#ownId || this.#whitelist.has(nodeId);
+  }
+
+  /** Like {@link admitsId}, and the key has the fingerprint that the whitelist asks for. */
+  admits(nodeId: string, publicKey: Uint8Array): boolean {
+    if (!this.admitsId(nodeId)) return false;
+    const wanted = this.#whitelist.get(nodeId);
+    return wanted === undefined || wanted === fingerprint(publicKey);
+  }
+
+  keyOf(nodeId: string): Uint8Array | undefined {
+    return this.#pins.get(nodeId);
+  }
+
+  /** Whitelisted names without a fingerprint that nobody has claimed yet. */
+  unclaimed(): readonly string[] {
+    return [...this.#whitelist]
+      .filter(([nodeId, wanted]) => wanted === undefined && !this.#pins.has(nodeId))
+      .map(([nodeId]) => nodeId)
+      .filter((nodeId) => nodeId !== this.#ownId);
+  }
+
+  /** False when another key is pinned for that id. */
+  accepts(nodeId: string, publicKey: Uint8Array): boolean {
+    const pinned = this.#pins.get(nodeId);
+    return pinned === undefined || sameBytes(pinned, publicKey);
+  }
+
+  /** Call only after a signature made with `publicKey` has verified. */
+  pin(nodeId: string, publicKey: Uint8Array): void {
+    if (this.#pins.has(nodeId)) return;
+    const copy = publicKey.slice();
+    this.#pins.set(nodeId, copy);
+    this.#kernel.emit({ kind: "pin", nodeId, publicKey: copy });
+  }
+
+  forget(nodeId: string): boolean {
+    if (!this.#pins.delete(nodeId)) return false;
+    this.#kernel.emit({ kind: "unpin", nodeId });
+    return true;
+  }
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

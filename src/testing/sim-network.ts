@@ -1,0 +1,67 @@
+/** A network on a virtual clock that delays, reorders, duplicates, drops, cuts and heals. */
+import type { VirtualClock } from "./virtual-clock.ts";
+
+export interface LinkOptions {
+  /** Shortest and longest time of one message on its way, in milliseconds. */
+  readonly delayMs?: readonly [number, number];
+  /** Share of messages that vanish, each way. */
+  readonly lossRate?: number;
+  /** Share of messages that arrive twice. */
+  readonly duplicateRate?: number;
+}
+
+export class SimNetwork {
+  delayMs: readonly [number, number];
+  lossRate: number;
+  duplicateRate: number;
+  readonly #clock: VirtualClock;
+  readonly #random: () => number;
+  /** Pairs `from>to` that carry nothing. */
+  readonly #cuts = new Set<string>();
+
+  constructor(clock: VirtualClock, random: () => number, options: LinkOptions) {
+    this.#clock = clock;
+    this.#random = random;
+    this.delayMs = options.delayMs ?? [1, 10];
+    this.lossRate = options.lossRate ?? 0;
+    this.duplicateRate = options.duplicateRate ?? 0;
+  }
+
+  /** Carries something from one host to another; perhaps twice, perhaps never, in any order. */
+  carry(from: string, to: string, arrive: () => void): void {
+    const copies = this.#random() < this.duplicateRate ? 2 : 1;
+    for (let copy = 0; copy < copies; copy += 1) {
+      if (this.#random() < this.lossRate) continue;
+      const [min, max] = this.delayMs;
+      this.#clock.in(min + this.#random() * (max - min), () => {
+        if (!this.isCut(from, to)) arrive();
+      });
+    }
+  }
+
+  isCut(from: string, to: string): boolean {
+    return this.#cuts.has(`${from}>${to}`);
+  }
+
+  /** Stops one direction of one link. */
+  cut(from: string, to: string): void {
+    this.#cuts.add(`${from}>${to}`);
+  }
+
+  /** Stops both directions of every link between the two sides. */
+  partition(left: readonly string[], right: readonly string[]): void {
+    for (const a of left) {
+      for (const b of right) {
+        this.cut(a, b);
+        this.cut(b, a);
+      }
+    }
+  }
+
+  /** Ends all faults of the network. */
+  heal(): void {
+    this.#cuts.clear();
+    this.lossRate = 0;
+    this.duplicateRate = 0;
+  }
+}

@@ -1,0 +1,173 @@
+/** One simulated node: a real core, on simulated clock, disk, keys and network. */
+import type { KeyPair } from "../crypto/identity.ts";
+import type { SignatureEngine } from "../crypto/signatures.ts";
+import type { DsnError } from "../errors.ts";
+import { type CoreEvent, type Effect, type Input, NodeCore } from "../protocol/index.ts";
+import type { Outcome } from "../wire/exchange.ts";
+
+/** What survives a crash, unless the disk is lost. */
+export interface SimDisk {
+  keyPair: KeyPair;
+  readonly pins: Map<string, Uint8Array>;
+  mark: number | undefined;
+}
+
+/** What a node asks of the simulation around it. */
+export interface SimWorld {
+  readonly engine: SignatureEngine;
+  readonly random: () => number;
+  readonly entropy: (length: number) => Uint8Array;
+  readonly nowMs: () => number;
+  /** Brings a result back to the node as a later input. */
+  readonly later: (node: SimNode, input: Input) => void;
+  readonly transmit: (node: SimNode, effect: Extract<Effect, { kind: "request" }>) => void;
+  readonly respond: (node: SimNode, exchange: number, outcome: Outcome) => void;
+  readonly wakeAt: (node: SimNode, atMs: number | undefined) => void;
+  /** The node signs: from now on the message is something that its owner said. */
+  readonly signing: (node: SimNode, message: Uint8Array) => void;
+  readonly told: (node: SimNode, event: CoreEvent) => void;
+  readonly settled: (node: SimNode, operation: number, error: DsnError | undefined) => void;
+}
+
+export interface SimNodeOptions {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly port: number;
+  readonly disk: SimDisk;
+  readonly keyId: string | undefined;
+  readonly whitelist: readonly string[];
+  /** Added to the wall clock, in seconds. */
+  readonly skewSeconds: number;
+}
+
+/** The wall clock of a simulation begins here, so that versions look like real ones. */
+export const SIM_EPOCH_SECONDS = 1_785_000_000;
+
+export class SimNode {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly port: number;
+  readonly disk: SimDisk;
+  readonly core: NodeCore;
+  readonly keyId: string | undefined;
+  readonly whitelist: readonly string[];
+  skewSeconds: number;
+  /** Everything told to the application, in order. */
+  readonly events: CoreEvent[] = [];
+  /** Mistakes of ours: a simulation with one has failed. */
+  readonly faults: unknown[] = [];
+  running = true;
+  paused = false;
+  /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
+  readonly held: Input[] = [];
+  readonly #world: SimWorld;
+
+  constructor(world: SimWorld, options: SimNodeOptions) {
+    this.#world = world;
+    this.nodeId = options.nodeId;
+    this.address = options.address;
+    this.port = options.port;
+    this.disk = options.disk;
+    this.keyId = options.keyId;
+    this.whitelist = options.whitelist;
+    this.skewSeconds = options.skewSeconds;
+    this.core = new NodeCore({
+      nodeId: options.nodeId,
+      publicKey: options.disk.keyPair.publicKey,
+      port: options.port,
+      candidates: [options.address],
+      pins: options.disk.pins,
+      mark: options.disk.mark,
+      keyId: options.keyId,
+      whitelist: options.whitelist.map((nodeId) => ({ nodeId, fingerprint: undefined })),
+      random: world.random,
+      entropy: world.entropy,
+    });
+  }
+
+  /** The wall clock of this node, Unix seconds. */
+  get unixSeconds(): number {
+    return SIM_EPOCH_SECONDS + this.#world.nowMs() / 1_000 + this.skewSeconds;
+  }
+
+  step(input: Input): void {
+    if (!this.running) return;
+    if (this.paused) {
+      this.held.push(input);
+      return;
+    }
+    const now = { monotonicMs: this.#world.nowMs(), unixSeconds: this.unixSeconds };
+    for (const effect of this.core.step(input, now)) this.#carryOut(effect);
+    this.#world.wakeAt(this, this.core.wakeAt);
+  }
+
+  /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
+  resume(): void {
+    this.paused = false;
+    const held = this.held.splice(0);
+    const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
+    for (const input of held.filter(isTimeout)) this.step(input);
+    this.step({ kind: "wake" });
+    for (const input of held.filter((input) => !isTimeout(input))) this.step(input);
+  }
+
+  #carryOut(effect: Effect): void {
+    const { disk } = this;
+    const world = this.#world;
+    switch (effect.kind) {
+      case "request":
+        world.transmit(this, effect);
+        break;
+      case "respond":
+        world.respond(this, effect.exchange, effect.outcome);
+        break;
+      case "pin":
+        disk.pins.set(effect.nodeId, effect.publicKey);
+        break;
+      case "unpin":
+        disk.pins.delete(effect.nodeId);
+        break;
+      case "mark":
+        disk.mark = effect.version;
+        break;
+      case "flush-soon":
+        world.later(this, { kind: "flush" });
+        break;
+      case "event":
+        this.events.push(effect.event);
+        world.told(this, effect.event);
+        break;
+      case "settled":
+        world.settled(this, effect.operation, effect.error);
+        break;
+      case "fault":
+        this.faults.push(effect.error);
+        break;
+      case "sign": {
+        const { operation, scheme, message, entropy } = effect;
+        const signature = world.engine.sign(disk.keyPair.privateKey, scheme, message, entropy);
+        world.signing(this, message);
+        world.later(this, { kind: "signed", operation, signature });
+        break;
+      }
+      case "verify": {
+        const { operation, publicKey, scheme, message, signature } = effect;
+        const valid = world.engine.verify(publicKey, scheme, message, signature);
+        world.later(this, { kind: "verified", operation, valid });
+        break;
+      }
+    }
+  }
+
+  /** What this node reads of another; undefined when it does not list it. */
+  read(nodeId: string): ReadonlyMap<string, string> | undefined {
+    return this.core.entriesOf(nodeId);
+  }
+
+  present(): string[] {
+    return this.core
+      .members()
+      .filter(({ status }) => status === "alive" || status === "suspect" || status === "one-way")
+      .map(({ nodeId }) => nodeId);
+  }
+}

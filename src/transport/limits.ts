@@ -1,0 +1,87 @@
+/**
+ * What a stranger can make this node hold, and for how long. Each limit is declared once, here.
+ * @module
+ */
+import { MessageType } from "../wire/message-type.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** The type byte, and what any seal may add: an IV and padding, or a nonce and a tag. */
+const ENVELOPE_BYTES = 1 + 64;
+
+export interface CarrierLimits {
+  /** Largest body of a request, sealed, in bytes. Larger ones get 413 and are not read. */
+  readonly bodyBytesMax: Readonly<Record<MessageType, number>>;
+  /**
+   * Body bytes of strangers and peers, in memory together, in both directions. Beyond it a new
+   * body gets 503.
+   */
+  readonly unauthenticatedBytesMax: number;
+  /**
+   * Bodies that cannot grow over this many bytes are not counted in the sum above: the limit on
+   * connections bounds them, and a flood must not make a PING fail, because the reference drops a
+   * peer at the first answer other than 200.
+   */
+  readonly uncountedBodyBytesMax: number;
+  /** Connections accepted, all sources together. */
+  readonly connectionsMax: number;
+  /** Connections accepted from one IP address. */
+  readonly connectionsPerSourceMax: number;
+  /** Header of a request or an answer, in bytes. */
+  readonly headerBytesMax: number;
+  /** Milliseconds for the header of a request, from its first byte. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds that a body may take on top of its size at the rate below. */
+  readonly bodyGraceMs: number;
+  /** Slowest rate at which a body may come in, or an answer be taken, in bytes per second. */
+  readonly bodyBytesPerSecondMin: number;
+  /** Milliseconds for a handler to answer; then the asker gets 500. */
+  readonly answerTimeoutMs: number;
+  /** Milliseconds that an idle connection is kept for a peer that dialled us. */
+  readonly serverIdleMs: number;
+  /**
+   * Milliseconds that we keep an idle connection. Less than peers keep theirs, so that it is us
+   * who close it and a connection closed by the peer means something.
+   */
+  readonly clientIdleMs: number;
+  /** Connections to one peer at the same time. */
+  readonly connectionsPerPeerMax: number;
+  /** Idle connections kept per peer. */
+  readonly idleConnectionsPerPeerMax: number;
+  /** Text of a refusal that is kept, in bytes. */
+  readonly refusalTextBytesMax: number;
+  /** Milliseconds that running answers get when the carrier closes. */
+  readonly closeGraceMs: number;
+}
+
+export const DEFAULT_LIMITS: CarrierLimits = {
+  bodyBytesMax: {
+    [MessageType.HELLO]: 64 * KIB + ENVELOPE_BYTES,
+    [MessageType.PEERS]: MIB + ENVELOPE_BYTES,
+    // 8 MiB of state JSON; the 64 KiB hold id, signature and the block behind them.
+    [MessageType.UPDATE]: 8 * MIB + 64 * KIB + ENVELOPE_BYTES,
+    [MessageType.PING]: KIB + ENVELOPE_BYTES,
+    [MessageType.DATA]: 64 * MIB + 64 * KIB + ENVELOPE_BYTES,
+  },
+  unauthenticatedBytesMax: 128 * MIB,
+  uncountedBodyBytesMax: 4 * KIB,
+  connectionsMax: 1024,
+  connectionsPerSourceMax: 512,
+  headerBytesMax: 8 * KIB,
+  headersTimeoutMs: 5_000,
+  bodyGraceMs: 10_000,
+  bodyBytesPerSecondMin: 256 * KIB,
+  answerTimeoutMs: 30_000,
+  serverIdleMs: 75_000,
+  clientIdleMs: 60_000,
+  connectionsPerPeerMax: 16,
+  idleConnectionsPerPeerMax: 2,
+  refusalTextBytesMax: KIB,
+  closeGraceMs: 250,
+};
+
+/** Milliseconds that `bytes` may take on the way: a fixed grace, and their size at the rate. */
+export function transferMsMax(bytes: number, limits: CarrierLimits): number {
+  return limits.bodyGraceMs + Math.ceil((bytes * 1000) / limits.bodyBytesPerSecondMin);
+}

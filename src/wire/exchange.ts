@@ -1,0 +1,68 @@
+/**
+ * The vocabulary of one exchange, a request and its reply, that the core and the carriers share.
+ * @module
+ */
+import type { MessageType } from "./message-type.ts";
+
+/** Where a node listens: a host name or IP address (IPv6 without brackets), and a port. */
+export interface Address {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A message before framing and sealing. */
+export interface Message {
+  readonly type: MessageType;
+  readonly payload: Uint8Array;
+}
+
+/** How a request was answered. */
+export type Outcome =
+  | { readonly kind: "answer"; readonly payload: Uint8Array }
+  | {
+      readonly kind: "refusal";
+      /** HTTP status of the Python wire, 4xx or 5xx. */
+      readonly status: number;
+      /** Plain text; empty for none. */
+      readonly text: string;
+      /**
+       * True once a signature of the asker has verified. Until then a carrier with a network key
+       * must not let the asker tell one refusal from another (defect D11).
+       */
+      readonly authenticated: boolean;
+    };
+
+/** Why no usable answer came. */
+export type FailureReason =
+  /** Refused, unreachable, no such name: the request was surely not delivered. */
+  | "unreachable"
+  /** No answer in time, or the connection broke midway: it may have been delivered. */
+  | "no-answer"
+  /** An answer came that is no DSN answer, or could not be opened. */
+  | "not-dsn"
+  /** The answer was larger than allowed. */
+  | "too-large"
+  /** The carrier was closed, or the caller gave up. */
+  | "closed";
+
+/** What came back. Failures are values, not exceptions. */
+export type Reply =
+  | {
+      readonly kind: "answer";
+      readonly payload: Uint8Array;
+      /** Unix seconds of the peer's `Date` header, whole seconds, where the carrier has one. */
+      readonly peerUnixSeconds?: number | undefined;
+      /** The peer's `Server` header, cut to 64 characters; unauthenticated. */
+      readonly server?: string | undefined;
+    }
+  | { readonly kind: "refused"; readonly status: number; readonly text: string }
+  | { readonly kind: "failed"; readonly reason: FailureReason; readonly detail: string };
+
+/** `host:port` as people write it, with brackets around an IPv6 address. */
+export function formatAddress({ address, port }: Address): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+export function sameAddress(a: Address | undefined, b: Address | undefined): boolean {
+  return a !== undefined && b !== undefined && a.port === b.port && a.address === b.address;
+}
