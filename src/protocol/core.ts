@@ -157,6 +157,11 @@ export class NodeCore {
     return this.#members.all();
   }
 
+  /** Ids of the other nodes that are there. */
+  presentIds(): string[] {
+    return this.#members.present().map(({ nodeId }) => nodeId);
+  }
+
   member(nodeId: string): Member | undefined {
     return this.#members.get(nodeId);
   }

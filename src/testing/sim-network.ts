@@ -10,6 +10,11 @@ export interface LinkOptions {
   readonly duplicateRate?: number;
 }
 
+/** How a firewall turns a connection away: with a word, or without. */
+export type Barrier = "reject" | "silent";
+
+const DEFAULT_DELAY_MS: readonly [number, number] = [1, 10];
+
 export class SimNetwork {
   delayMs: readonly [number, number];
   lossRate: number;
@@ -18,11 +23,12 @@ export class SimNetwork {
   readonly #random: () => number;
   /** Pairs `from>to` that carry nothing. */
   readonly #cuts = new Set<string>();
+  readonly #barriers = new Map<string, Barrier>();
 
   constructor(clock: VirtualClock, random: () => number, options: LinkOptions) {
     this.#clock = clock;
     this.#random = random;
-    this.delayMs = options.delayMs ?? [1, 10];
+    this.delayMs = options.delayMs ?? DEFAULT_DELAY_MS;
     this.lossRate = options.lossRate ?? 0;
     this.duplicateRate = options.duplicateRate ?? 0;
   }
@@ -43,9 +49,26 @@ export class SimNetwork {
     return this.#cuts.has(`${from}>${to}`);
   }
 
-  /** Stops one direction of one link. */
+  /** Stops one direction of one link: requests that way and answers to requests the other way. */
   cut(from: string, to: string): void {
     this.#cuts.add(`${from}>${to}`);
+  }
+
+  uncut(from: string, to: string): void {
+    this.#cuts.delete(`${from}>${to}`);
+  }
+
+  /** A firewall: `from` cannot call `to`; what `to` asks it answers. */
+  block(from: string, to: string, barrier: Barrier): void {
+    this.#barriers.set(`${from}>${to}`, barrier);
+  }
+
+  unblock(from: string, to: string): void {
+    this.#barriers.delete(`${from}>${to}`);
+  }
+
+  barrier(from: string, to: string): Barrier | undefined {
+    return this.#barriers.get(`${from}>${to}`);
   }
 
   /** Stops both directions of every link between the two sides. */
@@ -61,7 +84,9 @@ export class SimNetwork {
   /** Ends all faults of the network. */
   heal(): void {
     this.#cuts.clear();
+    this.#barriers.clear();
     this.lossRate = 0;
     this.duplicateRate = 0;
+    this.delayMs = DEFAULT_DELAY_MS;
   }
 }

@@ -4,6 +4,7 @@ import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
 import { type CoreEvent, type Effect, type Input, NodeCore } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
+import type { SimHost, SimRequest } from "./sim-carrier.ts";
 
 /** What survives a crash, unless the disk is lost. */
 export interface SimDisk {
@@ -21,15 +22,16 @@ export interface SimWorld {
   /** Brings a result back to the node as a later input. */
   readonly later: (node: SimNode, input: Input) => void;
   readonly transmit: (node: SimNode, effect: Extract<Effect, { kind: "request" }>) => void;
-  readonly respond: (node: SimNode, exchange: number, outcome: Outcome) => void;
   readonly wakeAt: (node: SimNode, atMs: number | undefined) => void;
   /** The node signs: from now on the message is something that its owner said. */
   readonly signing: (node: SimNode, message: Uint8Array) => void;
   readonly told: (node: SimNode, event: CoreEvent) => void;
+  readonly stepped: (node: SimNode, input: Input) => void;
   readonly settled: (node: SimNode, operation: number, error: DsnError | undefined) => void;
 }
 
 export interface SimNodeOptions {
+  readonly name: string;
   readonly nodeId: string;
   readonly address: string;
   readonly port: number;
@@ -43,14 +45,14 @@ export interface SimNodeOptions {
 /** The wall clock of a simulation begins here, so that versions look like real ones. */
 export const SIM_EPOCH_SECONDS = 1_785_000_000;
 
-export class SimNode {
+export class SimNode implements SimHost {
+  readonly name: string;
   readonly nodeId: string;
   readonly address: string;
   readonly port: number;
   readonly disk: SimDisk;
   readonly core: NodeCore;
   readonly keyId: string | undefined;
-  readonly whitelist: readonly string[];
   skewSeconds: number;
   /** Everything told to the application, in order. */
   readonly events: CoreEvent[] = [];
@@ -59,17 +61,19 @@ export class SimNode {
   running = true;
   paused = false;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
-  readonly held: Input[] = [];
+  readonly #held: Input[] = [];
   readonly #world: SimWorld;
+  readonly #responders = new Map<number, (outcome: Outcome) => void>();
+  #lastExchange = 0;
 
   constructor(world: SimWorld, options: SimNodeOptions) {
     this.#world = world;
+    this.name = options.name;
     this.nodeId = options.nodeId;
     this.address = options.address;
     this.port = options.port;
     this.disk = options.disk;
     this.keyId = options.keyId;
-    this.whitelist = options.whitelist;
     this.skewSeconds = options.skewSeconds;
     this.core = new NodeCore({
       nodeId: options.nodeId,
@@ -79,7 +83,10 @@ export class SimNode {
       pins: options.disk.pins,
       mark: options.disk.mark,
       keyId: options.keyId,
-      whitelist: options.whitelist.map((nodeId) => ({ nodeId, fingerprint: undefined })),
+      whitelist: options.whitelist.map((entry) => {
+        const [nodeId = entry, fingerprint] = entry.split("=", 2);
+        return { nodeId, fingerprint };
+      }),
       random: world.random,
       entropy: world.entropy,
     });
@@ -93,18 +100,30 @@ export class SimNode {
   step(input: Input): void {
     if (!this.running) return;
     if (this.paused) {
-      this.held.push(input);
+      this.#held.push(input);
       return;
     }
     const now = { monotonicMs: this.#world.nowMs(), unixSeconds: this.unixSeconds };
     for (const effect of this.core.step(input, now)) this.#carryOut(effect);
     this.#world.wakeAt(this, this.core.wakeAt);
+    this.#world.stepped(this, input);
+  }
+
+  receive({ type, payload, from }: SimRequest, respond: (outcome: Outcome) => void): void {
+    this.#lastExchange += 1;
+    const exchange = this.#lastExchange;
+    this.#responders.set(exchange, respond);
+    this.step({ kind: "request", exchange, type, payload, from });
+  }
+
+  stranger(from: string): void {
+    this.step({ kind: "stranger", from });
   }
 
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
-    const held = this.held.splice(0);
+    const held = this.#held.splice(0);
     const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
     for (const input of held.filter(isTimeout)) this.step(input);
     this.step({ kind: "wake" });
@@ -118,9 +137,12 @@ export class SimNode {
       case "request":
         world.transmit(this, effect);
         break;
-      case "respond":
-        world.respond(this, effect.exchange, effect.outcome);
+      case "respond": {
+        const respond = this.#responders.get(effect.exchange);
+        this.#responders.delete(effect.exchange);
+        respond?.(effect.outcome);
         break;
+      }
       case "pin":
         disk.pins.set(effect.nodeId, effect.publicKey);
         break;
@@ -159,6 +181,11 @@ export class SimNode {
     }
   }
 
+  /** Requests that came in and are not answered yet. */
+  get unanswered(): number {
+    return this.#responders.size;
+  }
+
   /** What this node reads of another; undefined when it does not list it. */
   read(nodeId: string): ReadonlyMap<string, string> | undefined {
     return this.core.entriesOf(nodeId);
@@ -169,5 +196,16 @@ export class SimNode {
       .members()
       .filter(({ status }) => status === "alive" || status === "suspect" || status === "one-way")
       .map(({ nodeId }) => nodeId);
+  }
+
+  /** Codes of the warnings that were told and have not ended. */
+  warnings(): string[] {
+    const open = new Set<string>();
+    for (const event of this.events) {
+      if (event.name !== "warning") continue;
+      if (event.resolved) open.delete(event.error.code);
+      else open.add(event.error.code);
+    }
+    return [...open];
   }
 }

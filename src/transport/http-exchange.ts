@@ -124,7 +124,11 @@ export class HttpExchange {
     request.once("socket", (socket) => this.#onSocket(socket));
     request.once("response", (response) => this.#onResponse(response));
     request.on("error", (error) => this.#onError(request, error));
-    request.once("close", () => this.#onError(request, new Error("closed without an answer")));
+    request.once("close", () => {
+      // A complete answer may still be on its way through the stream, or being opened.
+      if (this.#response?.complete === true) return;
+      this.#onError(request, new Error("closed without an answer"));
+    });
     request.end(body);
   }
 

@@ -49,7 +49,7 @@ function isIpv6(text: string): boolean {
   const hex = hasTail ? groups.slice(0, -1) : groups;
   if (!hex.every((group) => GROUP.test(group))) return false;
   const count = hex.length + (hasTail ? 2 : 0);
-  return halves.length === 2 ? count <= 8 : count === 8;
+  return halves.length === 2 ? count <= 7 : count === 8;
 }
 
 const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/;

@@ -2,7 +2,6 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "vitest";
-import { createOpensslEngine } from "../../src/crypto/openssl-engine.ts";
 import { loadSignatureEngine } from "../../src/crypto/signatures.ts";
 import { createFileCredentialStore } from "../../src/storage/file-credential-store.ts";
 import { createMemoryCredentialStore } from "../../src/storage/memory-credential-store.ts";
@@ -31,9 +30,4 @@ describeCredentialStore("memory", (pins) => {
 describeCredentialStore("files", async (pins) => {
   const directory = await newFolder(pins);
   return () => createFileCredentialStore({ directory, nodeId, engine });
-});
-
-describeCredentialStore("files, with OpenSSL", async (pins) => {
-  const directory = await newFolder(pins);
-  return () => createFileCredentialStore({ directory, nodeId, engine: createOpensslEngine() });
 });

@@ -7,6 +7,7 @@ import {
   SEAL_AT_ONCE_BYTES_MAX,
 } from "../../../src/crypto/aes-cbc-seal.ts";
 import { DsnError } from "../../../src/errors.ts";
+import { fromHex, toHex } from "../../vectors.ts";
 
 interface AesVectors {
   readonly key: string;
@@ -18,9 +19,6 @@ interface AesVectors {
 const vectors = JSON.parse(
   readFileSync(new URL("../../vectors/aes.json", import.meta.url), "utf8"),
 ) as AesVectors;
-
-const fromHex = (hex: string) => new Uint8Array(Buffer.from(hex, "hex"));
-const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
 
 const key = fromHex(vectors.key);
 /** Random bytes that are the IV of the vectors, over and over. */

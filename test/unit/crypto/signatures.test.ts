@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -10,6 +9,7 @@ import {
   type SignatureEngine,
   type SignatureScheme,
 } from "../../../src/crypto/signatures.ts";
+import { fromHex, loadVectors, toHex } from "../../vectors.ts";
 
 interface KeyVector {
   readonly name: string;
@@ -29,13 +29,8 @@ interface SignatureVector {
   readonly reference_verify: boolean | string;
 }
 
-const load = (name: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../vectors/${name}.json`, import.meta.url), "utf8"));
-const keyVectors = load("keys") as readonly KeyVector[];
-const signatureVectors = load("signatures") as readonly SignatureVector[];
-
-const fromHex = (hex: string) => new Uint8Array(Buffer.from(hex, "hex"));
-const toHex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
+const keyVectors = loadVectors<KeyVector>("keys");
+const signatureVectors = loadVectors<SignatureVector>("signatures");
 
 const ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
 const PRIME = 2n ** 256n - 2n ** 32n - 977n;

@@ -1,5 +1,4 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import {
   chmod,
   cp,
@@ -20,6 +19,7 @@ import { loadSignatureEngine } from "../../../src/crypto/signatures.ts";
 import { DsnError } from "../../../src/errors.ts";
 import type { CredentialStore } from "../../../src/storage/credential-store.ts";
 import { createFileCredentialStore } from "../../../src/storage/file-credential-store.ts";
+import { fromHex, loadVectors } from "../../vectors.ts";
 
 interface KeyVector {
   readonly name: string;
@@ -28,13 +28,10 @@ interface KeyVector {
   readonly public_compressed33: string;
 }
 
-const keyVectors = JSON.parse(
-  readFileSync(new URL("../../vectors/keys.json", import.meta.url), "utf8"),
-) as readonly KeyVector[];
+const keyVectors = loadVectors<KeyVector>("keys");
 
 const engine = loadSignatureEngine();
 const newKey = () => generateKeyPair(engine, randomBytes).publicKey;
-const fromHex = (hex: string) => Buffer.from(hex, "hex");
 
 let root: string;
 beforeEach(async () => {
@@ -175,6 +172,18 @@ describe("file credential store, a new folder", () => {
     expect(await readFile(at("srv", "srv.pub"))).toEqual(Buffer.from(keyPair.publicKey));
     expect(await readFile(at("srv", "peer.pub"))).toEqual(Buffer.from(key));
     expect(await readFile(at("srv", "srv.mark"), "latin1")).toBe("1722000000.25\n");
+  });
+
+  it("P14: holds no file that others can read, at no moment", async () => {
+    const store = open();
+    await store.load();
+    await store.savePin("peer", newKey());
+    await store.saveMark(1);
+    // Only the private key is tightened afterwards; that all files are 0600 shows that they are
+    // born so.
+    for (const file of await readdir(at("srv"))) {
+      expect(`${file} ${await modeOf(at("srv", file))}`).toBe(`${file} 600`);
+    }
   });
 
   it("leaves no drafts behind, however much is written at once", async () => {

@@ -13,7 +13,7 @@ describe("decodePeers", () => {
     expect(() => decodePeers(bytes.raw(new Uint8Array(1000)).finish())).toThrow(
       "Cannot read 4294967295 peers: 1000 bytes remain",
     );
-    expect(performance.now() - started).toBeLessThan(100);
+    expect(performance.now() - started).toBeLessThan(1000);
   });
 
   it("takes as many entries as fit, down to the smallest there can be", () => {

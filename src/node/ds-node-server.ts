@@ -1,0 +1,478 @@
+/**
+ * The public face of a node.
+ *
+ * The names are the seed's, in camelCase; the order of arguments is the seed's too.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
+import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { generateNetworkKey, parseNetworkKey } from "../crypto/network-key.ts";
+import { loadSignatureEngine } from "../crypto/signatures.ts";
+import { DsnError } from "../errors.ts";
+import { createFileCredentialStore } from "../storage/file-credential-store.ts";
+import { createHttpCarrier } from "../transport/http-carrier.ts";
+import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
+import { DSNode, type DSNodeParts } from "./ds-node.ts";
+import type { Listener } from "./emitter.ts";
+import { Endpoint } from "./endpoint.ts";
+import { type DSNodeEvents, type State, type StateChange, toState } from "./events.ts";
+import { globMatcher } from "./glob.ts";
+import type { PeerInfo } from "./peer-info.ts";
+import { checkEntry, toBytes } from "./values.ts";
+import { type WaitOptions, waitFor } from "./waiting.ts";
+import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
+
+/** Called when a peer is gone. The seed passes nothing; we pass the peer. */
+export type DisconnectCallback = (peer: PeerInfo) => unknown;
+/** Called after another node's state changed. The seed passes nothing; we pass the change. */
+export type UpdateCallback = (change: StateChange) => unknown;
+/** Called with the bytes that another node sent, and its id. The bytes are the callback's own. */
+export type ReceiveCallback = (data: Uint8Array, from: string) => unknown;
+
+export interface StartOptions {
+  readonly disconnect?: DisconnectCallback | undefined;
+  readonly update?: UpdateCallback | undefined;
+  readonly receive?: ReceiveCallback | undefined;
+  /** State to begin with, so that nobody sees the node without it. */
+  readonly state?: Readonly<Record<string, string>> | undefined;
+  /** Aborting stops the node. */
+  readonly signal?: AbortSignal | undefined;
+  /** Replaces sockets, disk or clock: for tests and for embedding. */
+  readonly parts?: Partial<DSNodeParts> | undefined;
+}
+
+/** How a send to one of several nodes ended. */
+export type SendResult = { readonly ok: true } | { readonly ok: false; readonly error: DsnError };
+
+/**
+ * A node of a Distributed State Network: it owns a small map of strings, and holds a live copy of
+ * everybody else's.
+ *
+ * @example
+ * const node = await DSNodeServer.start({ nodeId: "worker-1", port: 8001, bootstrapNodes: ["10.0.0.5:8000"] });
+ * node.updateData("status", "idle");
+ * node.readData("worker-2", "status");
+ */
+export class DSNodeServer implements AsyncDisposable {
+  readonly config: DSNodeConfig;
+  readonly node: DSNode;
+  /** The server that peers call; undefined for a node on another carrier than HTTP. */
+  readonly httpServer: Server | undefined;
+  #running = false;
+  #starting: Promise<void> | undefined;
+  #disconnect: DisconnectCallback | undefined;
+  #update: UpdateCallback | undefined;
+  #receive: ReceiveCallback | undefined;
+  readonly #initialState: ReadonlyMap<string, string>;
+
+  /**
+   * Prepares a node; {@link DSNodeServer.start} also starts it, which is what most programs want.
+   *
+   * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT`.
+   */
+  constructor(
+    config: DSNodeConfig | DSNodeConfigInput,
+    disconnectCallback?: DisconnectCallback | StartOptions,
+    updateCallback?: UpdateCallback,
+    receiveCallback?: ReceiveCallback,
+  ) {
+    const options: StartOptions =
+      typeof disconnectCallback === "object"
+        ? disconnectCallback
+        : { disconnect: disconnectCallback, update: updateCallback, receive: receiveCallback };
+    this.config = config instanceof DSNodeConfig ? config : new DSNodeConfig(config);
+    const { parts, httpServer } = buildParts(this.config, options.parts ?? {});
+    this.httpServer = httpServer;
+    this.node = new DSNode(this.config, parts);
+    this.#disconnect = options.disconnect;
+    this.#update = options.update;
+    this.#receive = options.receive;
+    this.#initialState = checkedState(options.state ?? {});
+    this.#connectCallbacks();
+    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
+  }
+
+  /**
+   * Starts a node: binds its port, loads or makes its identity, and tries to join.
+   *
+   * Resolves when the port is bound and every bootstrap node has been tried once, *joined or not*,
+   * as in the seed. Joining goes on for ever; {@link waitForPeers} waits for it.
+   *
+   * @param config Its name, port, network key and whom to join.
+   * @param disconnectCallback Called with each peer that is gone; or an options object instead of
+   *   all three.
+   * @param updateCallback Called with each change of another node's state.
+   * @param receiveCallback Called with the bytes that a node sent, and its id.
+   * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT`, `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`,
+   *   `DSN_IDENTITY_UNREADABLE`. Nothing is left running then.
+   */
+  static async start(
+    config: DSNodeConfig | DSNodeConfigInput,
+    disconnectCallback?: DisconnectCallback | StartOptions,
+    updateCallback?: UpdateCallback,
+    receiveCallback?: ReceiveCallback,
+  ): Promise<DSNodeServer> {
+    const server = new DSNodeServer(config, disconnectCallback, updateCallback, receiveCallback);
+    await server.start();
+    return server;
+  }
+
+  /** A new network key, 32 hex digits. All nodes of a network share one; who has it is a member. */
+  static generateKey(): string {
+    return generateNetworkKey();
+  }
+
+  /** Starts a node made with the constructor. Calling it again returns the same promise. */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.node.start(this.#initialState);
+    } catch (error) {
+      await this.node.stop();
+      throw error;
+    }
+    this.#running = !this.node.stopped;
+  }
+
+  /**
+   * Stops the node and frees port, timers and files. Safe to call twice, and during the start.
+   * Its state and its copies stay readable; nothing is sent any more.
+   */
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.node.stop();
+    // A start that is under way ends at once; its error, if any, belongs to who started it.
+    await this.#starting?.catch(() => undefined);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** True from the end of the start to the stop. */
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** True once the node has been stopped, or has failed to start. */
+  isShutDown(): boolean {
+    return this.node.stopped;
+  }
+
+  /** The name of this node. */
+  nodeId(): string {
+    return this.config.nodeId;
+  }
+
+  /** The port that the node really listens on; `config.port` may be 0. */
+  get port(): number {
+    return this.node.bound?.port ?? this.config.port;
+  }
+
+  /** Of this node's identity, `SHA256:…`: what others compare, and write into whitelists. */
+  get fingerprint(): string | undefined {
+    return this.node.fingerprint;
+  }
+
+  /** First 8 hex digits of a hash of the network key: safe to show; undefined without a key. */
+  get keyId(): string | undefined {
+    return this.node.keyId;
+  }
+
+  /** Where peers are told to call us, and where they saw us call from. */
+  addresses(): {
+    readonly advertised: Endpoint | undefined;
+    readonly observed: string | undefined;
+  } {
+    const { advertised, observed } = this.node.core.self;
+    const { address, port } = advertised;
+    return { advertised: address === "" ? undefined : new Endpoint(address, port), observed };
+  }
+
+  // ---- own state ------------------------------------------------------------------------------
+
+  /**
+   * Sets a key of this node's state and sends it to all peers.
+   *
+   * It is visible here at once and does not wait for anybody; writes of one turn of the event loop
+   * travel together. A peer that is down gets the newest state when it is back.
+   *
+   * @throws {ValueTypeError} when key or value is not a string; the state is then as it was.
+   * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
+   */
+  updateData(key: string, value: string): void {
+    checkEntry(key, value);
+    this.node.write(new Map([[key, value]]));
+  }
+
+  /**
+   * Sets and deletes several keys in one version: all or nothing.
+   *
+   * @param changes `undefined` deletes a key.
+   * @throws as {@link updateData}.
+   */
+  updateMany(changes: Readonly<Record<string, string | undefined>>): void {
+    const checked = new Map<string, string | undefined>();
+    for (const [key, value] of Object.entries(changes)) {
+      if (value !== undefined) checkEntry(key, value);
+      checked.set(key, value);
+    }
+    this.node.write(checked);
+  }
+
+  /** Deletes a key of this node's state. True if it was there. Python peers see the removal too. */
+  deleteKey(key: string): boolean {
+    const there = this.readData(this.nodeId(), key) !== undefined;
+    this.node.write(new Map([[key, undefined]]));
+    return there;
+  }
+
+  // ---- reading --------------------------------------------------------------------------------
+
+  /**
+   * The value of a key in this node's copy of a node's state. Asks nobody, never waits.
+   *
+   * @returns `undefined` for an unknown key *or node*; the seed raises for the latter.
+   */
+  readData(nodeId: string, key: string): string | undefined {
+    return this.node.core.entriesOf(nodeId)?.get(key);
+  }
+
+  /** All entries of one node, frozen; this node's by default. `undefined` for an unknown node. */
+  getAll(nodeId: string = this.nodeId()): State | undefined {
+    const entries = this.node.core.entriesOf(nodeId);
+    return entries === undefined ? undefined : toState(entries);
+  }
+
+  /** Everything this node knows, of one moment: node id → its state. */
+  snapshot(): Readonly<Record<string, State>> {
+    const snapshot: Record<string, State> = Object.create(null);
+    for (const nodeId of this.peers()) snapshot[nodeId] = this.getAll(nodeId) ?? {};
+    return Object.freeze(snapshot);
+  }
+
+  /** `[nodeId, key, value]` of all entries, or of those that match; `*` stands for any text. */
+  *entries(
+    filter: { readonly node?: string; readonly key?: string } = {},
+  ): IterableIterator<[nodeId: string, key: string, value: string]> {
+    const wantsNode = globMatcher(filter.node);
+    const wantsKey = globMatcher(filter.key);
+    for (const nodeId of this.peers()) {
+      if (!wantsNode(nodeId)) continue;
+      for (const [key, value] of this.node.core.entriesOf(nodeId) ?? []) {
+        if (wantsKey(key)) yield [nodeId, key, value];
+      }
+    }
+  }
+
+  // ---- peers ----------------------------------------------------------------------------------
+
+  /** Ids of all nodes that are there, *this one included*, as in the seed; itself first. */
+  peers(): string[] {
+    return [this.nodeId(), ...this.remotePeers()];
+  }
+
+  /** Ids of all other nodes that are there. */
+  remotePeers(): string[] {
+    return this.node.core.presentIds();
+  }
+
+  /** What is known of every other node, those that are gone or not let in included. */
+  peerInfo(): PeerInfo[];
+  peerInfo(nodeId: string): PeerInfo | undefined;
+  peerInfo(nodeId?: string): PeerInfo[] | PeerInfo | undefined {
+    const all = this.node.peerInfo();
+    return nodeId === undefined ? all : all.find((peer) => peer.nodeId === nodeId);
+  }
+
+  /**
+   * Forgets the pinned key of a node, so that it can come back with another: after it has been
+   * reinstalled. Until then the changed identity is refused.
+   */
+  forgetIdentity(nodeId: string): void {
+    this.node.forgetIdentity(nodeId);
+  }
+
+  // ---- messages -------------------------------------------------------------------------------
+
+  /**
+   * Sends bytes to one node. Resolves when that node has taken them; they are delivered at most
+   * once, not stored, and in no promised order.
+   *
+   * @param data Text is sent as UTF-8. At most 64 MiB.
+   * @param options `timeout` in milliseconds for all of it; by default what the size needs, and at
+   *   least 10 s.
+   * @throws {DsnError} `DSN_UNKNOWN_NODE`, `DSN_UNREACHABLE`, `DSN_DELIVERY_UNKNOWN` when it may or
+   *   may not have arrived, `DSN_MESSAGE_TOO_LARGE`, `DSN_DATA_AMBIGUOUS`, `DSN_STOPPED`.
+   */
+  async sendToNode(
+    nodeId: string,
+    data: string | Uint8Array,
+    options: WaitOptions = {},
+  ): Promise<void> {
+    const { signal, timeout } = options;
+    signal?.throwIfAborted();
+    // A copy: the caller may go on to use its buffer while ours is under way.
+    const sent = this.node.send(nodeId, toBytes(data).slice(), timeout);
+    await (signal === undefined ? sent : abortable(sent, signal));
+  }
+
+  /** Sends bytes to all other nodes, or those named; one result for each, none is thrown. */
+  async broadcast(
+    data: string | Uint8Array,
+    options: WaitOptions & { readonly to?: readonly string[] | undefined } = {},
+  ): Promise<Map<string, SendResult>> {
+    const bytes = toBytes(data);
+    const receivers = options.to ?? this.remotePeers();
+    const results = await Promise.all(
+      receivers.map(async (nodeId): Promise<[string, SendResult]> => {
+        try {
+          await this.sendToNode(nodeId, bytes, options);
+          return [nodeId, { ok: true }];
+        } catch (error) {
+          if (!(error instanceof DsnError)) throw error;
+          return [nodeId, { ok: false, error }];
+        }
+      }),
+    );
+    return new Map(results);
+  }
+
+  /** Replaces the callback for bytes that nodes send; `undefined` removes it. */
+  setReceiveCb(callback: ReceiveCallback | undefined): void {
+    this.#receive = callback;
+  }
+
+  /** Replaces the callback for changes of other nodes' states; `undefined` removes it. */
+  setUpdateCb(callback: UpdateCallback | undefined): void {
+    this.#update = callback;
+  }
+
+  /** Replaces the callback for peers that are gone; `undefined` removes it. */
+  setDisconnectCb(callback: DisconnectCallback | undefined): void {
+    this.#disconnect = callback;
+  }
+
+  // ---- watching and waiting -------------------------------------------------------------------
+
+  /** Calls `listener` at each event of that name, until the function that this returns is called. */
+  on<Name extends keyof DSNodeEvents>(
+    event: Name,
+    listener: Listener<DSNodeEvents[Name]>,
+  ): () => void {
+    return this.node.events.on(event, listener);
+  }
+
+  /**
+   * Changes as they come, after what is there already. Ends when the node stops, the signal aborts
+   * or the loop is left. A slow reader gets the newest value of each key, never a growing queue.
+   *
+   * @example
+   * for await (const { nodeId, value } of node.watch({ key: "temperature" })) console.log(nodeId, value);
+   */
+  watch(options: WatchOptions = {}): AsyncIterableIterator<WatchEvent> {
+    const present = () => Object.entries(this.snapshot());
+    return watch(this.node.events, present, options);
+  }
+
+  /**
+   * Resolves when that many other nodes, or all those named, are there.
+   *
+   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms.
+   */
+  waitForPeers(wanted: number | readonly string[], options?: WaitOptions): Promise<PeerInfo[]> {
+    const missing = () =>
+      typeof wanted === "number"
+        ? `${wanted} peers (${this.remotePeers().length} are there)`
+        : `peers: ${wanted.filter((nodeId) => !this.remotePeers().includes(nodeId)).join(", ")}`;
+    const check = () => {
+      const there = this.remotePeers();
+      const enough =
+        typeof wanted === "number"
+          ? there.length >= wanted
+          : wanted.every((nodeId) => there.includes(nodeId));
+      if (!enough) return undefined;
+      return this.peerInfo().filter(({ nodeId }) => there.includes(nodeId));
+    };
+    return waitFor(
+      { check, missing, watch: (again) => this.#each(["peer:status"], again) },
+      options,
+    );
+  }
+
+  /**
+   * Resolves with the value of a key as soon as it is there and `accept` likes it.
+   *
+   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms.
+   */
+  waitForKey(
+    nodeId: string,
+    key: string,
+    accept: (value: string) => boolean = () => true,
+    options?: WaitOptions,
+  ): Promise<string> {
+    const check = () => {
+      const value = this.readData(nodeId, key);
+      return value !== undefined && accept(value) ? value : undefined;
+    };
+    const missing = () => {
+      const value = this.readData(nodeId, key);
+      return `"${key}" of "${nodeId}" (now ${value === undefined ? "not there" : JSON.stringify(value.slice(0, 64))})`;
+    };
+    const names = ["state:update", "state:local", "peer:status"] as const;
+    return waitFor({ check, missing, watch: (again) => this.#each(names, again) }, options);
+  }
+
+  #each(names: readonly (keyof DSNodeEvents)[], again: () => void): () => void {
+    const undo = names.map((name) => this.on(name, again));
+    return () => {
+      for (const step of undo) step();
+    };
+  }
+
+  #connectCallbacks(): void {
+    this.on("peer:leave", (peer) => this.#disconnect?.(peer));
+    this.on("state:update", (change) => this.#update?.(change));
+    this.on("data", ({ data, from }) => this.#receive?.(data, from));
+  }
+}
+
+function buildParts(
+  config: DSNodeConfig,
+  given: Partial<DSNodeParts>,
+): { parts: DSNodeParts; httpServer: Server | undefined } {
+  const engine = given.engine ?? loadSignatureEngine();
+  const { credentialDir: directory, nodeId, aesKey } = config;
+  const store = given.store ?? createFileCredentialStore({ directory, nodeId, engine });
+  if (given.carrier !== undefined) {
+    return { parts: { ...given, engine, store, carrier: given.carrier }, httpServer: undefined };
+  }
+  const seal =
+    aesKey === undefined
+      ? createPlainSeal()
+      : createAesCbcSeal(parseNetworkKey(aesKey), randomBytes);
+  const carrier = createHttpCarrier({ seal });
+  return { parts: { ...given, engine, store, carrier }, httpServer: carrier.httpServer };
+}
+
+function checkedState(state: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  const entries = Object.entries(state);
+  for (const [key, value] of entries) checkEntry(key, value);
+  return new Map(entries);
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () =>
+      reject(
+        signal.reason instanceof Error ? signal.reason : new DOMException("Aborted", "AbortError"),
+      );
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

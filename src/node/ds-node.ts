@@ -1,0 +1,429 @@
+/**
+ * Runs a core on real sockets, a real disk and a real clock.
+ *
+ * It carries out the core's effects in order and feeds back what happens. Application code is
+ * called after a step has ended, never inside one.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { debuglog } from "node:util";
+import { fingerprint, type KeyPair } from "../crypto/identity.ts";
+import { networkKeyId, parseNetworkKey } from "../crypto/network-key.ts";
+import { loadSignatureEngine, type SignatureEngine } from "../crypto/signatures.ts";
+import { DsnError } from "../errors.ts";
+import {
+  type CoreEvent,
+  type Effect,
+  type Input,
+  type Instant,
+  NodeCore,
+  type Settings,
+} from "../protocol/index.ts";
+import type { CredentialStore } from "../storage/credential-store.ts";
+import type { Address, Carrier, InboundRequest, Outcome } from "../transport/carrier.ts";
+import { machineAddresses } from "./addresses.ts";
+import { type DSNodeConfig, parseWhitelistEntry } from "./config.ts";
+import { Crypto } from "./crypto-work.ts";
+import { Emitter } from "./emitter.ts";
+import { Endpoint } from "./endpoint.ts";
+import { type DSNodeEvents, toStateChange } from "./events.ts";
+import { type PeerInfo, toPeerInfo } from "./peer-info.ts";
+
+const debug = debuglog("dsn");
+
+/** What a node is built from besides its configuration. Tests swap these. */
+export interface DSNodeParts {
+  readonly carrier: Carrier;
+  readonly store: CredentialStore;
+  readonly engine?: SignatureEngine | undefined;
+  readonly settings?: Partial<Settings> | undefined;
+  /** The wall clock, in Unix seconds. */
+  readonly unixSeconds?: (() => number) | undefined;
+}
+
+type RequestEffect = Extract<Effect, { kind: "request" }>;
+
+export class DSNode {
+  readonly config: DSNodeConfig;
+  readonly events: Emitter<DSNodeEvents>;
+  readonly #parts: DSNodeParts;
+  readonly #engine: SignatureEngine;
+  readonly #unixSeconds: () => number;
+  #core: NodeCore | undefined;
+  #keyPair: KeyPair | undefined;
+  #crypto: Crypto | undefined;
+  #bound: Address | undefined;
+  #stopped = false;
+  #stepping = false;
+  readonly #inputs: Input[] = [];
+  readonly #told: CoreEvent[] = [];
+  #telling = false;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAtMs: number | undefined;
+  #lastExchange = 0;
+  readonly #responders = new Map<number, (outcome: Outcome) => void>();
+  readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
+  #onFirstRound: (() => void) | undefined;
+
+  constructor(config: DSNodeConfig, parts: DSNodeParts) {
+    this.config = config;
+    this.#parts = parts;
+    this.#engine = parts.engine ?? loadSignatureEngine();
+    this.#unixSeconds = parts.unixSeconds ?? (() => Date.now() / 1_000);
+    this.events = new Emitter((event, error) => this.#callbackFailed(event, error));
+  }
+
+  // ---- life -----------------------------------------------------------------------------------
+
+  /**
+   * Loads the identity, binds the port and begins to join. Resolves after the first round of
+   * bootstrap attempts, joined or not; joining goes on.
+   *
+   * @param state What it begins with: no peer sees the node without it.
+   * @throws {DsnError} `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`, `DSN_IDENTITY_UNREADABLE`.
+   *   Nothing is left open then.
+   */
+  async start(state: ReadonlyMap<string, string> = new Map()): Promise<void> {
+    const { carrier, store, settings } = this.#parts;
+    const credentials = await store.load();
+    this.#keyPair = credentials.keyPair;
+    const bind = this.#bindAddress();
+    const bound = await carrier.listen(
+      { address: bind, port: this.config.port },
+      {
+        onRequest: (request, respond) => this.#requested(request, respond),
+        onConnectionLost: (to) => this.#step({ kind: "connection-lost", to }),
+        onStranger: (from) => this.#step({ kind: "stranger", from }),
+      },
+    );
+    if (this.#stopped) {
+      await carrier.close();
+      return;
+    }
+    this.#bound = bound;
+    this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) =>
+      this.#stepAll(inputs),
+    );
+    this.#core = new NodeCore({
+      nodeId: this.config.nodeId,
+      publicKey: credentials.keyPair.publicKey,
+      port: bound.port,
+      networkIp: this.config.networkIp,
+      candidates: machineAddresses(bind),
+      pins: credentials.pins,
+      whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
+      mark: credentials.mark,
+      keyId: this.keyId,
+      ...(settings === undefined ? {} : { settings }),
+      random: Math.random,
+      entropy: (length) => randomBytes(length),
+    });
+    for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
+    const bootstrap = this.config.bootstrapNodes.map(({ address, port }) => ({ address, port }));
+    await new Promise<void>((resolve) => {
+      this.#onFirstRound = resolve;
+      if (state.size > 0) this.#step({ kind: "write", changes: state });
+      this.#step({ kind: "start", bootstrap });
+    });
+  }
+
+  /** Ends everything that the node began. Safe to call twice. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#crypto?.stop();
+    await this.#parts.carrier.close();
+    await this.#parts.store.close();
+    for (const settle of this.#sends.values()) settle(stoppedError("send"));
+    this.#sends.clear();
+    this.#onFirstRound?.();
+    this.events.emit("close", undefined);
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** First 8 hex digits of a hash of the network key: safe to show and compare. */
+  get keyId(): string | undefined {
+    const { aesKey } = this.config;
+    return aesKey === undefined ? undefined : networkKeyId(parseNetworkKey(aesKey));
+  }
+
+  /** Of this node's identity, `SHA256:…`; undefined before the start. */
+  get fingerprint(): string | undefined {
+    return this.#keyPair === undefined ? undefined : fingerprint(this.#keyPair.publicKey);
+  }
+
+  /** Which library signs and verifies. */
+  get signatures(): SignatureEngine["name"] {
+    return this.#engine.name;
+  }
+
+  /** Where the node listens; undefined before the start. */
+  get bound(): Address | undefined {
+    return this.#bound;
+  }
+
+  #bindAddress(): string {
+    const { bind, networkIp } = this.config;
+    if (bind !== undefined) return bind;
+    // Who says that peers call a loopback address does not want to be called from elsewhere.
+    if (networkIp !== undefined && isLoopback(networkIp)) return networkIp;
+    return "::";
+  }
+
+  // ---- what the core offers -------------------------------------------------------------------
+
+  /** The core, for reading. @throws {DsnError} `DSN_STOPPED` before the start and after the stop. */
+  get core(): NodeCore {
+    if (this.#core === undefined) throw stoppedError("use this node before it has started");
+    return this.#core;
+  }
+
+  write(changes: ReadonlyMap<string, string | undefined>): void {
+    if (this.#stopped) throw stoppedError("write");
+    this.#step({ kind: "write", changes });
+  }
+
+  /** Sends bytes to one node; see `DSNodeServer.sendToNode`. */
+  send(to: string, data: Uint8Array, timeoutMs: number | undefined): Promise<void> {
+    if (this.#stopped) return Promise.reject(stoppedError("send"));
+    return new Promise((resolve, reject) => {
+      const operation = this.#nextExchange();
+      this.#sends.set(operation, (error) => {
+        this.#sends.delete(operation);
+        if (error === undefined) resolve();
+        else reject(error);
+      });
+      this.#step({ kind: "send", operation, to, data, timeoutMs });
+    });
+  }
+
+  forgetIdentity(nodeId: string): void {
+    if (this.#stopped) throw stoppedError("forget an identity");
+    this.#step({ kind: "forget", nodeId });
+  }
+
+  peerInfo(): PeerInfo[] {
+    const now = this.#now();
+    return this.core.members().map((member) => toPeerInfo(member, now));
+  }
+
+  // ---- stepping -------------------------------------------------------------------------------
+
+  #now(): Instant {
+    return { monotonicMs: performance.now(), unixSeconds: this.#unixSeconds() };
+  }
+
+  #step(input: Input): void {
+    this.#stepAll([input]);
+  }
+
+  /** Takes in what happened. What that brings about at once is taken in before this returns. */
+  #stepAll(inputs: readonly Input[]): void {
+    const core = this.#core;
+    if (core === undefined || this.#stopped) return;
+    this.#inputs.push(...inputs);
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      for (let input = this.#inputs.shift(); input !== undefined; input = this.#inputs.shift()) {
+        this.#carryOutAll(core.step(input, this.#now()));
+      }
+    } finally {
+      // A write that the core refuses throws to its caller, and changed nothing.
+      this.#stepping = false;
+    }
+    this.#setTimer(core.wakeAt);
+    this.#tellSoon();
+  }
+
+  #carryOutAll(effects: readonly Effect[]): void {
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: Effect): void {
+    switch (effect.kind) {
+      case "request":
+        this.#request(effect);
+        break;
+      case "respond": {
+        const respond = this.#responders.get(effect.exchange);
+        this.#responders.delete(effect.exchange);
+        respond?.(effect.outcome);
+        break;
+      }
+      case "sign":
+      case "verify":
+        this.#crypto?.add(effect);
+        break;
+      case "pin":
+        this.#stored(this.#parts.store.savePin(effect.nodeId, effect.publicKey));
+        break;
+      case "unpin":
+        this.#stored(this.#parts.store.deletePin(effect.nodeId));
+        break;
+      case "mark":
+        this.#stored(this.#parts.store.saveMark(effect.version));
+        break;
+      case "flush-soon":
+        setImmediate(() => this.#step({ kind: "flush" }));
+        break;
+      case "event":
+        this.#told.push(effect.event);
+        break;
+      case "settled":
+        this.#sends.get(effect.operation)?.(effect.error);
+        break;
+      case "fault":
+        this.#fault(effect.error);
+        break;
+    }
+  }
+
+  #request({ targets, type, payload, timeoutMs, answerBytesMax }: RequestEffect): void {
+    this.#parts.carrier.broadcast(
+      targets.map(({ to }) => to),
+      { type, payload },
+      { timeoutMs, answerBytesMax },
+      (index, reply) => {
+        const exchange = targets[index]?.exchange;
+        if (exchange !== undefined) this.#step({ kind: "reply", exchange, reply });
+      },
+    );
+  }
+
+  #requested({ type, payload, from }: InboundRequest, respond: (outcome: Outcome) => void): void {
+    if (this.#core === undefined || this.#stopped) {
+      respond({ kind: "refusal", status: 500, text: "", authenticated: false });
+      return;
+    }
+    const exchange = this.#nextExchange();
+    this.#responders.set(exchange, respond);
+    this.#step({ kind: "request", exchange, type, payload, from });
+  }
+
+  #setTimer(atMs: number | undefined): void {
+    if (atMs === this.#timerAtMs || this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#timerAtMs = atMs;
+    if (atMs === undefined) return;
+    const delayMs = Math.max(0, Math.ceil(atMs - performance.now()));
+    this.#timer = setTimeout(() => {
+      this.#timerAtMs = undefined;
+      this.#step({ kind: "wake" });
+    }, delayMs);
+  }
+
+  #nextExchange(): number {
+    this.#lastExchange += 1;
+    return this.#lastExchange;
+  }
+
+  // ---- telling --------------------------------------------------------------------------------
+
+  #tellSoon(): void {
+    if (this.#telling || this.#told.length === 0) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
+        this.#tell(event);
+      }
+    });
+  }
+
+  #tell(event: CoreEvent): void {
+    const now = this.#now();
+    switch (event.name) {
+      case "first-round":
+        this.#onFirstRound?.();
+        break;
+      case "joined": {
+        const { address, port } = event.through;
+        this.events.emit("joined", { through: new Endpoint(address, port) });
+        break;
+      }
+      case "peer:join":
+        this.events.emit("peer:join", {
+          ...toPeerInfo(event.member, now),
+          rejoined: event.rejoined,
+        });
+        break;
+      case "peer:leave":
+        this.events.emit("peer:leave", toPeerInfo(event.member, now));
+        break;
+      case "peer:status":
+        this.events.emit("peer:status", {
+          ...toPeerInfo(event.member, now),
+          before: event.before,
+        });
+        break;
+      case "state:update": {
+        const { owner, change, version, local } = event;
+        const told = toStateChange(owner, change, version, local);
+        this.events.emit(local ? "state:local" : "state:update", told);
+        break;
+      }
+      case "data":
+        this.events.emit("data", { from: event.from, data: event.data });
+        break;
+      case "warning":
+        this.#warn(event.error, event.resolved);
+        break;
+    }
+  }
+
+  #warn(error: DsnError, resolved: boolean): void {
+    debug("%s%s: %s", resolved ? "over: " : "", error.code, error.message);
+    if (this.events.hasListeners("warning")) {
+      this.events.emit("warning", { error, resolved });
+    } else if (!resolved) {
+      // Nobody listens: say it where a person will see it.
+      const detail = [error.why, ...error.fix].filter((part) => part !== undefined).join("; ");
+      process.emitWarning(error.message, { type: "DsnWarning", code: error.code, detail });
+    }
+  }
+
+  #stored(done: Promise<unknown>): void {
+    done.catch((error: unknown) => {
+      const problem =
+        error instanceof DsnError
+          ? error
+          : new DsnError("DSN_IDENTITY_UNREADABLE", "Cannot write to the credentials folder", {
+              cause: error,
+            });
+      this.#warn(problem, false);
+    });
+  }
+
+  #callbackFailed(event: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const problem = new DsnError("DSN_CALLBACK_FAILED", `A callback for "${event}" failed`, {
+      why: message,
+      fix: ["catch the error inside the callback"],
+      cause: error,
+    });
+    // A failing listener of warnings has nobody left to tell but the process.
+    if (event === "warning") process.emitWarning(problem);
+    else this.#warn(problem, false);
+  }
+
+  #fault(error: unknown): void {
+    debug("fault: %o", error);
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+  }
+}
+
+function stoppedError(what: string): DsnError {
+  return new DsnError("DSN_STOPPED", `Cannot ${what}: the node does not run`, {
+    why: "it has been stopped, or has not started yet",
+    fix: ["start a new one with DSNodeServer.start()"],
+  });
+}
+
+function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || address.startsWith("127.");
+}

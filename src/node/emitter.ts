@@ -1,0 +1,50 @@
+/**
+ * Typed events whose listeners cannot harm each other.
+ * @module
+ */
+
+export type Listener<Payload> = (payload: Payload) => unknown;
+
+/** Told of what a listener threw, or what its promise was rejected with. */
+export type OnListenerError = (event: string, error: unknown) => void;
+
+export class Emitter<Events extends object> {
+  readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
+  readonly #onError: OnListenerError;
+
+  constructor(onError: OnListenerError) {
+    this.#onError = onError;
+  }
+
+  /** Calls `listener` at each `event`, until the function that this returns is called. */
+  on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    // A wrapper of its own, so that adding one function twice gives two independent undos.
+    const own: Listener<Events[Name]> = (payload) => listener(payload);
+    this.#listeners.set(event, listeners.add(own));
+    return () => void listeners.delete(own);
+  }
+
+  hasListeners(event: keyof Events): boolean {
+    return (this.#listeners.get(event)?.size ?? 0) > 0;
+  }
+
+  emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+      callSafely(
+        () => (listener as Listener<Events[Name]>)(payload),
+        (error) => this.#onError(String(event), error),
+      );
+    }
+  }
+}
+
+/** Calls application code; what it throws, now or later, goes to `onError`. */
+export function callSafely(call: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(onError);
+  } catch (error) {
+    onError(error);
+  }
+}

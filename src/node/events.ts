@@ -1,0 +1,80 @@
+/** What a node tells its application. */
+import type { DsnError } from "../errors.ts";
+import type { Entries, EntriesChange, PeerStatus } from "../protocol/index.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { PeerInfo } from "./peer-info.ts";
+
+/** Keys and values as a plain object. It has no prototype, so `__proto__` is a key like any other. */
+export type State = Readonly<Record<string, string>>;
+
+/** One change of one node's state. */
+export interface StateChange {
+  /** The owner of the state. */
+  readonly nodeId: string;
+  readonly added: readonly string[];
+  readonly updated: readonly string[];
+  readonly removed: readonly string[];
+  /** Values before, for the keys that changed. */
+  readonly previous: State;
+  /** Values after, for the keys that changed. */
+  readonly current: State;
+  /** When the owner wrote it, on the owner's clock. */
+  readonly updatedAt: Date;
+  /** True for a write of this node. */
+  readonly local: boolean;
+}
+
+export interface DataMessage {
+  readonly from: string;
+  readonly data: Uint8Array;
+}
+
+export interface Warning {
+  readonly error: DsnError;
+  /** True when this ends a condition told before. */
+  readonly resolved: boolean;
+}
+
+export interface DSNodeEvents {
+  /** A bootstrap node let us in for the first time. */
+  joined: { readonly through: Endpoint };
+  /** A node is there: listed by `peers()`, read by `readData()`. */
+  "peer:join": PeerInfo & { readonly rejoined: boolean };
+  /** A node is gone. */
+  "peer:leave": PeerInfo;
+  "peer:status": PeerInfo & { readonly before: PeerStatus };
+  /** Another node's state changed here. */
+  "state:update": StateChange;
+  /** This node changed its own state. */
+  "state:local": StateChange;
+  data: DataMessage;
+  /** Something is wrong and the node goes on. Told once per condition, and once more when over. */
+  warning: Warning;
+  /** The node has stopped. */
+  close: undefined;
+}
+
+export function toState(entries: Entries): State {
+  const state: Record<string, string> = Object.create(null);
+  for (const [key, value] of entries) state[key] = value;
+  return Object.freeze(state);
+}
+
+export function toStateChange(
+  nodeId: string,
+  change: EntriesChange,
+  version: number,
+  local: boolean,
+): StateChange {
+  const { added, updated, removed } = change;
+  return {
+    nodeId,
+    added,
+    updated,
+    removed,
+    previous: toState(change.previous),
+    current: toState(change.current),
+    updatedAt: new Date(version * 1_000),
+    local,
+  };
+}

@@ -1,0 +1,27 @@
+import { ValueTypeError } from "../errors.ts";
+
+/** Checks one entry before anything is changed. @throws {ValueTypeError} naming key and type. */
+export function checkEntry(key: unknown, value: unknown): void {
+  if (typeof key !== "string") {
+    throw new ValueTypeError(`Cannot write the key ${describe(key)}: keys are strings`);
+  }
+  if (typeof value !== "string") {
+    throw new ValueTypeError(
+      `Cannot write ${describe(value)} to "${key.slice(0, 64)}": values are strings. ` +
+        "Use String(value) or JSON.stringify(value)",
+    );
+  }
+}
+
+export function toBytes(data: unknown): Uint8Array {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  if (data instanceof Uint8Array) return data;
+  throw new ValueTypeError(`Cannot send ${describe(data)}: give a string or a Uint8Array`);
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (value === undefined) return "undefined";
+  if (typeof value === "object") return `a ${value.constructor?.name ?? "object"}`;
+  return `the ${typeof value} ${String(value).slice(0, 32)}`;
+}

@@ -1,0 +1,69 @@
+/**
+ * Waiting for something to become true, with a time limit and a signal.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+
+export interface WaitOptions {
+  /** Milliseconds; 0 or Infinity for no limit. @default 30000 */
+  readonly timeout?: number | undefined;
+  /** Aborting rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export const DEFAULT_WAIT_MS = 30_000;
+
+export interface Condition<T> {
+  /** The value waited for, or undefined while it is not there. */
+  readonly check: () => T | undefined;
+  /** Calls back whenever `check` may have a new answer; returns the undo. */
+  readonly watch: (again: () => void) => () => void;
+  /** What is missing, to end the sentence "Timed out waiting for …". */
+  readonly missing: () => string;
+}
+
+/** @throws {DsnError} `DSN_TIMEOUT` naming what was missing. */
+export function waitFor<T>(condition: Condition<T>, options: WaitOptions = {}): Promise<T> {
+  const { timeout = DEFAULT_WAIT_MS, signal } = options;
+  return new Promise<T>((resolve, reject) => {
+    const undo: (() => void)[] = [];
+    const end = (settle: () => void) => {
+      for (const step of undo) step();
+      settle();
+    };
+    const fail = (error: unknown) =>
+      end(() => reject(error instanceof Error ? error : new DOMException("Aborted", "AbortError")));
+    const again = () => {
+      let value: T | undefined;
+      try {
+        value = condition.check();
+      } catch (error) {
+        fail(error);
+        return;
+      }
+      if (value !== undefined) end(() => resolve(value));
+    };
+    if (signal?.aborted === true) {
+      fail(signal.reason);
+      return;
+    }
+    undo.push(condition.watch(again));
+    if (signal !== undefined) {
+      const abort = () => fail(signal.reason);
+      signal.addEventListener("abort", abort, { once: true });
+      undo.push(() => signal.removeEventListener("abort", abort));
+    }
+    if (timeout > 0 && Number.isFinite(timeout)) {
+      const timer = setTimeout(() => fail(timedOut(condition.missing(), timeout)), timeout);
+      undo.push(() => clearTimeout(timer));
+    }
+    again();
+  });
+}
+
+function timedOut(missing: string, timeout: number): DsnError {
+  return new DsnError("DSN_TIMEOUT", `Timed out after ${timeout} ms waiting for ${missing}`, {
+    why: "it did not happen in time",
+    fix: ["look at peerInfo() for the reason", "give it a longer timeout"],
+  });
+}

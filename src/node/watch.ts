@@ -1,0 +1,163 @@
+/**
+ * Changes as an async iterator that a slow reader cannot make grow.
+ *
+ * While the reader is busy, later changes of the same key replace earlier ones that wait; there is
+ * at most one waiting change per key, and at most `highWaterMark` in all.
+ * @module
+ */
+
+import type { Emitter } from "./emitter.ts";
+import type { DSNodeEvents, State, StateChange } from "./events.ts";
+import { globMatcher } from "./glob.ts";
+
+export interface WatchOptions {
+  /** Only these owners; `*` stands for any text. @default "*" */
+  readonly node?: string | undefined;
+  /** Only these keys; `*` stands for any text. @default "*" */
+  readonly key?: string | undefined;
+  /** Leave out what is there when watching begins. @default false */
+  readonly updatesOnly?: boolean | undefined;
+  /** Ends the iteration, without an error. */
+  readonly signal?: AbortSignal | undefined;
+  /** Most changes that wait for a slow reader; beyond it the oldest are dropped. @default 10000 */
+  readonly highWaterMark?: number | undefined;
+}
+
+export interface WatchEvent {
+  readonly type: "set" | "delete";
+  readonly nodeId: string;
+  readonly key: string;
+  /** The value now; undefined for a deletion. */
+  readonly value: string | undefined;
+  /** The value before; undefined for a new key. */
+  readonly previous: string | undefined;
+  /** It was there when watching began. */
+  readonly initial: boolean;
+  /** Changes of the same key that this one replaced while the reader was busy. */
+  readonly merged: number;
+}
+
+const HIGH_WATER_MARK = 10_000;
+
+export function watch(
+  events: Emitter<DSNodeEvents>,
+  present: () => Iterable<readonly [nodeId: string, state: State]>,
+  options: WatchOptions,
+): AsyncIterableIterator<WatchEvent> {
+  const queue = new ChangeQueue(options.highWaterMark ?? HIGH_WATER_MARK);
+  const wantsNode = globMatcher(options.node);
+  const wantsKey = globMatcher(options.key);
+  const known = new Set<string>();
+
+  const add = (change: Omit<WatchEvent, "merged">) => {
+    if (wantsKey(change.key)) queue.add(change);
+  };
+  const onChange = ({ nodeId, current, previous, removed }: StateChange) => {
+    if (!wantsNode(nodeId)) return;
+    for (const [key, value] of Object.entries(current)) {
+      add({ type: "set", nodeId, key, value, previous: previous[key], initial: false });
+    }
+    for (const key of removed) {
+      add({
+        type: "delete",
+        nodeId,
+        key,
+        value: undefined,
+        previous: previous[key],
+        initial: false,
+      });
+    }
+  };
+  if (options.updatesOnly !== true) {
+    for (const [nodeId, state] of present()) {
+      if (!wantsNode(nodeId)) continue;
+      known.add(nodeId);
+      for (const [key, value] of Object.entries(state)) {
+        add({ type: "set", nodeId, key, value, previous: undefined, initial: true });
+      }
+    }
+  }
+  const undo = [
+    events.on("state:update", onChange),
+    events.on("state:local", onChange),
+    events.on("close", () => queue.end()),
+  ];
+  const { signal } = options;
+  const abort = () => queue.end();
+  if (signal?.aborted === true) queue.end();
+  else signal?.addEventListener("abort", abort, { once: true });
+  queue.onEnd = () => {
+    for (const step of undo) step();
+    signal?.removeEventListener("abort", abort);
+  };
+  return queue;
+}
+
+class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
+  onEnd: () => void = () => undefined;
+  readonly #max: number;
+  readonly #waiting = new Map<string, WatchEvent>();
+  #reader: ((result: IteratorResult<WatchEvent>) => void) | undefined;
+  #ended = false;
+
+  constructor(max: number) {
+    this.#max = Math.max(1, max);
+  }
+
+  add(change: Omit<WatchEvent, "merged">): void {
+    if (this.#ended) return;
+    const reader = this.#reader;
+    if (reader !== undefined) {
+      this.#reader = undefined;
+      reader({ done: false, value: { ...change, merged: 0 } });
+      return;
+    }
+    const slot = JSON.stringify([change.nodeId, change.key]);
+    const waiting = this.#waiting.get(slot);
+    const merged = waiting === undefined ? 0 : waiting.merged + 1;
+    const previous = waiting === undefined ? change.previous : waiting.previous;
+    // Moves to the end: changes are read in the order in which the latest of each key came.
+    this.#waiting.delete(slot);
+    this.#waiting.set(slot, { ...change, previous, merged });
+    if (this.#waiting.size > this.#max) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    for (const slot of this.#waiting.keys()) {
+      this.#waiting.delete(slot);
+      return;
+    }
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.onEnd();
+    this.#reader?.({ done: true, value: undefined });
+    this.#reader = undefined;
+  }
+
+  next(): Promise<IteratorResult<WatchEvent>> {
+    for (const [slot, change] of this.#waiting) {
+      this.#waiting.delete(slot);
+      return Promise.resolve({ done: false, value: change });
+    }
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    if (this.#reader !== undefined) {
+      return Promise.reject(new TypeError("Cannot read a watch twice at the same time"));
+    }
+    return new Promise((resolve) => {
+      this.#reader = resolve;
+    });
+  }
+
+  return(): Promise<IteratorResult<WatchEvent>> {
+    this.#waiting.clear();
+    this.end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<WatchEvent> {
+    return this;
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * What must hold in every simulated run, checked while it runs.
+ *
+ * - *Ownership*: nobody holds a state that the holder of its owner's key did not sign.
+ * - *Versions*: those of one owner strictly increase, one content each; nobody goes back.
+ * - *Events*: a join is never followed by a join; replayed, they give what `read()` shows.
+ * - *Messages*: none is delivered twice.
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { toHex } from "../bytes/hex.ts";
+import type { CoreEvent } from "../protocol/index.ts";
+import { decodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
+import type { SimNode } from "./sim-node.ts";
+
+type StateUpdate = Extract<CoreEvent, { name: "state:update" }>;
+
+/** What an application that follows the events of one node knows. */
+interface Follower {
+  /** Entries of each node that is present, as told. */
+  readonly told: Map<string, Map<string, string>>;
+  readonly present: Set<string>;
+  readonly versions: Map<string, number>;
+  readonly touched: Set<string>;
+  readonly delivered: Set<string>;
+}
+
+export class Promises {
+  /** What was broken; empty in a good run. */
+  readonly violations: string[] = [];
+  /** Every message that the holder of an identity ever signed, by hash. */
+  readonly #said = new Map<string, Set<string>>();
+  readonly #followers = new Map<SimNode, Follower>();
+  /** The newest version that each identity has sent, and its text. */
+  readonly #newest = new Map<string, { version: number; text: string }>();
+  readonly #lastPacket = new Map<SimNode, Uint8Array>();
+
+  /** The holder of the identity signed this. */
+  signed(nodeId: string, message: Uint8Array): void {
+    const said = this.#said.get(nodeId) ?? new Set();
+    this.#said.set(nodeId, said.add(hash(message)));
+  }
+
+  /** A disk without its mark: versions may begin again below those shown. */
+  markLost(nodeId: string): void {
+    this.#newest.delete(nodeId);
+  }
+
+  /** A node of ours sends an UPDATE. */
+  sent(node: SimNode, payload: Uint8Array): void {
+    if (this.#lastPacket.get(node) === payload) return;
+    this.#lastPacket.set(node, payload);
+    const { nodeId, version, text } = decodeStatePacket(payload).packet;
+    if (nodeId !== node.nodeId) this.#broken(node, `sends a state of ${nodeId}`);
+    const newest = this.#newest.get(nodeId);
+    if (newest !== undefined && version <= newest.version && newest.text !== text) {
+      this.#broken(node, `sends version ${version} after ${newest.version}`);
+    }
+    if (newest === undefined || version > newest.version) {
+      this.#newest.set(nodeId, { version, text });
+    }
+  }
+
+  /** An event, in the order of telling. */
+  told(node: SimNode, event: CoreEvent): void {
+    const follower = this.#follower(node);
+    switch (event.name) {
+      case "peer:join": {
+        const { nodeId } = event.member;
+        if (follower.present.has(nodeId)) this.#broken(node, `tells ${nodeId} joined twice`);
+        follower.present.add(nodeId);
+        follower.told.set(nodeId, new Map());
+        follower.touched.add(nodeId);
+        break;
+      }
+      case "peer:leave": {
+        const { nodeId } = event.member;
+        if (!follower.present.has(nodeId)) this.#broken(node, `tells ${nodeId} left twice`);
+        follower.present.delete(nodeId);
+        follower.told.delete(nodeId);
+        follower.touched.add(nodeId);
+        break;
+      }
+      case "state:update":
+        this.#stateTold(node, follower, event);
+        break;
+      case "data": {
+        const message = `${event.from} ${toHex(event.data)}`;
+        if (follower.delivered.has(message)) this.#broken(node, `is given ${message} twice`);
+        follower.delivered.add(message);
+        break;
+      }
+      case "joined":
+      case "first-round":
+      case "peer:status":
+      case "warning":
+        break;
+    }
+  }
+
+  #stateTold(node: SimNode, follower: Follower, event: StateUpdate): void {
+    const { owner, change, version, local } = event;
+    const entries = local
+      ? (follower.told.get(owner) ?? new Map<string, string>())
+      : follower.told.get(owner);
+    if (entries === undefined) {
+      this.#broken(node, `tells of ${owner}, who is not present`);
+      return;
+    }
+    follower.told.set(owner, entries);
+    follower.touched.add(owner);
+    for (const key of [...change.updated, ...change.removed]) {
+      if (entries.get(key) !== change.previous.get(key))
+        this.#broken(node, `tells a wrong previous value of ${owner}/${key}`);
+    }
+    for (const key of change.added) {
+      if (entries.has(key)) this.#broken(node, `tells ${owner}/${key} added twice`);
+    }
+    for (const key of change.removed) entries.delete(key);
+    for (const [key, value] of change.current) entries.set(key, value);
+    if (local) return;
+    const last = follower.versions.get(owner);
+    if (last !== undefined && version < last)
+      this.#broken(node, `goes back from version ${last} of ${owner} to ${version}`);
+    follower.versions.set(owner, version);
+  }
+
+  /** After each step: what was told is what is read, and nothing is held that was never said. */
+  stepped(node: SimNode): void {
+    const { touched, told } = this.#follower(node);
+    for (const owner of touched) {
+      const read = node.read(owner);
+      if (!sameEntries(read, told.get(owner)))
+        this.#broken(node, `reads ${show(read)} of ${owner}, told ${show(told.get(owner))}`);
+      if (owner !== node.nodeId) this.#checkReplica(node, owner);
+    }
+    touched.clear();
+  }
+
+  /** Looks at everything that a node holds now. */
+  check(node: SimNode): void {
+    for (const { nodeId } of node.core.members()) this.#checkReplica(node, nodeId);
+    for (const fault of node.faults.splice(0)) {
+      const stack = fault instanceof Error ? fault.stack : String(fault);
+      this.#broken(node, `met a mistake of ours: ${stack}`);
+    }
+  }
+
+  #checkReplica(node: SimNode, owner: string): void {
+    const replica = node.core.member(owner)?.replica;
+    if (replica === undefined) return;
+    const { version, text } = replica;
+    const message = stateSignedPart({ nodeId: owner, version, text });
+    if (this.#said.get(owner)?.has(hash(message)) === true) return;
+    this.#broken(node, `holds a state of ${owner} that ${owner} never signed: ${text}`);
+  }
+
+  #follower(node: SimNode): Follower {
+    let follower = this.#followers.get(node);
+    if (follower === undefined) {
+      follower = {
+        told: new Map([[node.nodeId, new Map<string, string>()]]),
+        present: new Set(),
+        versions: new Map(),
+        touched: new Set(),
+        delivered: new Set(),
+      };
+      this.#followers.set(node, follower);
+    }
+    return follower;
+  }
+
+  #broken(node: SimNode, what: string): void {
+    if (this.violations.length < 100) this.violations.push(`${node.name} ${what}`);
+  }
+}
+
+function sameEntries(
+  a: ReadonlyMap<string, string> | undefined,
+  b: ReadonlyMap<string, string> | undefined,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}
+
+function show(entries: ReadonlyMap<string, string> | undefined): string {
+  return entries === undefined ? "nothing" : JSON.stringify([...entries]);
+}
+
+function hash(message: Uint8Array): string {
+  return createHash("sha256").update(message).digest("base64");
+}

@@ -1,0 +1,162 @@
+/** Brings requests and replies from host to host, as HTTP over the simulated network would. */
+import type { Outcome, Reply } from "../wire/exchange.ts";
+import { type MessageType, messageName } from "../wire/message-type.ts";
+import type { SimNetwork } from "./sim-network.ts";
+import type { Trace } from "./trace.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
+
+/** A machine with one node on it: ours, a Python peer or a liar. */
+export interface SimHost {
+  /** Unique in the simulation; two hosts may share one node id. */
+  readonly name: string;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly port: number;
+  /** Name of its network key. */
+  readonly keyId: string | undefined;
+  readonly running: boolean;
+  /** What its `Date` header says. */
+  readonly unixSeconds: number;
+  /** A request for it came in that opened with its network key. */
+  receive(request: SimRequest, respond: (outcome: Outcome) => void): void;
+  /** Somebody without its network key called. */
+  stranger(from: string): void;
+}
+
+export interface SimRequest {
+  readonly type: MessageType;
+  readonly payload: Uint8Array;
+  /** IP address of the sender. */
+  readonly from: string;
+}
+
+export interface SimCall {
+  readonly address: string;
+  readonly port: number;
+  readonly type: MessageType;
+  readonly payload: Uint8Array;
+  readonly timeoutMs: number;
+}
+
+/** What passes by on its way, before and after; a liar sits here. */
+export interface Passing extends SimCall {
+  readonly from: SimHost;
+  readonly to: SimHost | undefined;
+}
+
+/** Sees a request on its way and may answer it in the place of its receiver. */
+export type Tamper = (passing: Passing) => Reply | undefined;
+
+export class SimCarrier {
+  tamper: Tamper | undefined;
+  /** Sees each request that is sent, and each answer that is given. */
+  tap: ((passing: Passing, reply: Reply | undefined) => void) | undefined;
+  /** Requests sent since the simulation began, by host and message: `a PING`. */
+  readonly sent = new Map<string, number>();
+  readonly #clock: VirtualClock;
+  readonly #network: SimNetwork;
+  readonly #trace: Trace;
+  readonly #hosts: () => Iterable<SimHost>;
+
+  constructor(
+    clock: VirtualClock,
+    network: SimNetwork,
+    trace: Trace,
+    hosts: () => Iterable<SimHost>,
+  ) {
+    this.#clock = clock;
+    this.#network = network;
+    this.#trace = trace;
+    this.#hosts = hosts;
+  }
+
+  /** The reply comes once, by the time-out at the latest. */
+  request(from: SimHost, call: SimCall, onReply: (reply: Reply) => void): void {
+    const counter = `${from.name} ${messageName(call.type)}`;
+    this.sent.set(counter, (this.sent.get(counter) ?? 0) + 1);
+    const deadlineMs = this.#clock.nowMs + call.timeoutMs;
+    let open = true;
+    const reply = (result: Reply) => {
+      if (!open) return;
+      open = false;
+      onReply(result);
+    };
+    this.#clock.in(call.timeoutMs, () =>
+      reply({ kind: "failed", reason: "no-answer", detail: "no answer in time" }),
+    );
+    const target = this.hostAt(call.address);
+    const passing = { ...call, payload: call.payload.slice(), from, to: target };
+    this.tap?.(passing, undefined);
+    const lie = this.tamper?.(passing);
+    if (lie !== undefined) {
+      this.#clock.in(1, () => reply(lie));
+      return;
+    }
+    const to = target?.address ?? call.address;
+    const barrier = this.#network.barrier(from.address, to);
+    if (barrier === "silent") return;
+    this.#network.carry(from.address, to, () => {
+      if (this.#clock.nowMs > deadlineMs) return;
+      const back = (result: Reply) =>
+        this.#network.carry(to, from.address, () => {
+          this.tap?.(passing, result);
+          reply(result);
+        });
+      if (barrier === "reject" || target?.port !== call.port) back(REFUSED_CONNECTION);
+      else this.deliver(from, this.hostAt(call.address), passing, back);
+    });
+  }
+
+  /** Brings a request to a host, as a carrier would: the way in for forged messages too. */
+  deliver(
+    from: Pick<SimHost, "address" | "keyId">,
+    to: SimHost | undefined,
+    { type, payload }: Pick<SimRequest, "type" | "payload">,
+    back: (reply: Reply) => void,
+  ): void {
+    if (to === undefined || !to.running) {
+      back(REFUSED_CONNECTION);
+      return;
+    }
+    this.#trace.note(this.#clock.nowMs, `${to.name} ${messageName(type)} ${from.address}`, payload);
+    if (from.keyId !== to.keyId) {
+      if (to.keyId !== undefined) to.stranger(from.address);
+      back(
+        to.keyId === undefined
+          ? { kind: "refused", status: 400, text: "" }
+          : { kind: "refused", status: 401, text: WRONG_KEY },
+      );
+      return;
+    }
+    // HTTP answers once; a request that arrives twice is answered twice.
+    to.receive({ type, payload, from: from.address }, (outcome) => back(toReply(outcome, to)));
+  }
+
+  /** The host with that IP address, or that name followed by `.sim`. */
+  hostAt(address: string): SimHost | undefined {
+    for (const host of this.#hosts()) {
+      if (host.address === address || `${host.name}.sim` === address) return host;
+    }
+    return undefined;
+  }
+}
+
+const WRONG_KEY = "Missing or incorrect encryption key";
+
+const REFUSED_CONNECTION: Reply = {
+  kind: "failed",
+  reason: "unreachable",
+  detail: "connection refused",
+};
+
+/** What the asker sees; with a network key an unproven asker learns no reason (D11). */
+function toReply(outcome: Outcome, host: SimHost): Reply {
+  if (outcome.kind === "answer") {
+    const peerUnixSeconds = Math.floor(host.unixSeconds);
+    return { kind: "answer", payload: outcome.payload.slice(), peerUnixSeconds };
+  }
+  const { status, text, authenticated } = outcome;
+  return authenticated || host.keyId === undefined
+    ? { kind: "refused", status, text }
+    : { kind: "refused", status: 401, text: WRONG_KEY };
+}

@@ -1,0 +1,20 @@
+/** A fingerprint of a whole run: two runs of one seed must have the same. */
+import { createHash } from "node:crypto";
+
+export class Trace {
+  readonly #hash = createHash("sha256");
+  /** Lines as text, for those who ask; `undefined` costs nothing. */
+  lines: string[] | undefined;
+
+  note(atMs: number, what: string, bytes?: Uint8Array): void {
+    const line = `${atMs} ${what}\n`;
+    this.#hash.update(line);
+    if (bytes !== undefined) this.#hash.update(bytes);
+    this.lines?.push(line);
+  }
+
+  /** Of all that happened so far, as hex. */
+  digest(): string {
+    return this.#hash.copy().digest("hex");
+  }
+}
