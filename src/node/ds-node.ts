@@ -41,6 +41,9 @@ export interface DSNodeParts {
   readonly unixSeconds?: (() => number) | undefined;
 }
 
+/** Longest time in milliseconds that `start()` waits for the first round of joining. */
+const FIRST_ROUND_MS_MAX = 10_000;
+
 type RequestEffect = Extract<Effect, { kind: "request" }>;
 
 export class DSNode {
@@ -121,7 +124,12 @@ export class DSNode {
     for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
     const bootstrap = this.config.bootstrapNodes.map(({ address, port }) => ({ address, port }));
     await new Promise<void>((resolve) => {
-      this.#onFirstRound = resolve;
+      // In a large network of slow nodes the first round may take long; the caller need not wait.
+      const patience = setTimeout(resolve, FIRST_ROUND_MS_MAX);
+      this.#onFirstRound = () => {
+        clearTimeout(patience);
+        resolve();
+      };
       if (state.size > 0) this.#step({ kind: "write", changes: state });
       this.#step({ kind: "start", bootstrap });
     });

@@ -181,6 +181,11 @@ export class NodeCore {
     return this.#kernel.wakeAt;
   }
 
+  /** Replies and signatures waited for, and timers set: small at rest, whatever happened before. */
+  get pending(): Kernel["pending"] {
+    return this.#kernel.pending;
+  }
+
   // ---- stepping -------------------------------------------------------------------------------
 
   /**

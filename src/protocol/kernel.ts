@@ -138,6 +138,15 @@ export class Kernel {
     resume?.(result as never);
   }
 
+  /** How much is under way, to see that nothing piles up. */
+  get pending(): { readonly replies: number; readonly operations: number; readonly timers: number } {
+    return {
+      replies: this.#replies.size,
+      operations: this.#operations.size,
+      timers: this.#timers.length,
+    };
+  }
+
   // ---- time -----------------------------------------------------------------------------------
 
   /** When the next timer is due, or `undefined`. The node steps `wake` then. */

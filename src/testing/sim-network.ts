@@ -81,10 +81,15 @@ export class SimNetwork {
     }
   }
 
-  /** Ends all faults of the network. */
-  heal(): void {
+  /** Ends all cuts, partitions and firewalls. */
+  mend(): void {
     this.#cuts.clear();
     this.#barriers.clear();
+  }
+
+  /** Ends all faults of the network. */
+  heal(): void {
+    this.mend();
     this.lossRate = 0;
     this.duplicateRate = 0;
     this.delayMs = DEFAULT_DELAY_MS;

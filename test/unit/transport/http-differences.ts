@@ -32,14 +32,20 @@ function header(
   why: string,
   defect?: string,
 ): readonly HttpDifference[] {
-  return [
-    { name, body: "as recorded", ours, why, defect },
-    { name, body: "a good PING", ours, why, defect },
-  ];
+  return [asRecorded(name, ours, why, defect), { name, body: "a good PING", ours, why, defect }];
+}
+
+function asRecorded(
+  name: string,
+  ours: readonly number[],
+  why: string,
+  defect?: string,
+): HttpDifference {
+  return { name, body: "as recorded", ours, why, defect };
 }
 
 function badPing(name: string, ours: readonly number[] = [401]): HttpDifference {
-  return { name, body: "as recorded", ours, why: EXACT_PING, defect: "D11" };
+  return asRecorded(name, ours, EXACT_PING, "D11");
 }
 
 export const HTTP_DIFFERENCES: readonly HttpDifference[] = [
@@ -57,8 +63,12 @@ export const HTTP_DIFFERENCES: readonly HttpDifference[] = [
     why: "Connections are kept, so a second request on one is answered too.",
     defect: "B",
   },
-  ...header("method FOO", [400], "Node's parser knows the methods of HTTP only; GET gets the 501."),
-  ...header("method post", [400], "Methods are upper case; Node's parser says 400, not 501."),
+  asRecorded(
+    "method FOO",
+    [400],
+    "Node's parser knows the methods of HTTP only; GET gets the 501.",
+  ),
+  asRecorded("method post", [400], "Methods are upper case; Node's parser says 400, not 501."),
   ...header(
     "no Content-Length, with body",
     [400],
@@ -76,7 +86,7 @@ export const HTTP_DIFFERENCES: readonly HttpDifference[] = [
     [400],
     "On a kept connection the rest is the next request, and it is none.",
   ),
-  ...header("Content-Length 99999999999999999999, half-close", [400], STRICT_LENGTH, "D13"),
+  asRecorded("Content-Length 99999999999999999999, half-close", [400], STRICT_LENGTH, "D13"),
   ...header("two Content-Length headers (first wins)", [400], STRICT_LENGTH),
   ...header("LF line ends", [400], "Lines end in CR LF; Node's parser takes nothing else."),
   {
@@ -86,25 +96,20 @@ export const HTTP_DIFFERENCES: readonly HttpDifference[] = [
     why: "The reference counts a chunked body as empty; we read it, within the same limits.",
     defect: undefined,
   },
-  {
-    name: "HTTP/2.0",
-    body: "as recorded",
-    ours: [401],
-    why: "Node's parser lets the version pass and we answer in HTTP/1.1, not in HTTP/0.9.",
-    defect: undefined,
-  },
-  {
-    name: "request line of 70000 bytes",
-    body: "as recorded",
-    ours: [431],
-    why: "The request line is part of the header to Node: 431 where the reference says 414.",
-    defect: undefined,
-  },
-  {
-    name: "64 KiB ping",
-    body: "as recorded",
-    ours: [413],
-    why: "A PING has one byte; bodies are limited per message type.",
-    defect: "D13",
-  },
+  asRecorded(
+    "HTTP/2.0",
+    [401],
+    "Node's parser lets the version pass and we answer in HTTP/1.1, not in HTTP/0.9.",
+  ),
+  asRecorded(
+    "request line of 70000 bytes",
+    [431],
+    "The request line is part of the header to Node: 431 where the reference says 414.",
+  ),
+  asRecorded(
+    "64 KiB ping",
+    [413],
+    "A PING has one byte; bodies are limited per message type.",
+    "D13",
+  ),
 ];

@@ -1,0 +1,212 @@
+/** What goes wrong in one run, as data: made from a seed, shown when the run fails. */
+import { seededRandom } from "./random.ts";
+import type { Barrier } from "./sim-network.ts";
+
+export type Fault =
+  | { readonly kind: "loss"; readonly rate: number }
+  | { readonly kind: "delay"; readonly ms: readonly [number, number] }
+  | { readonly kind: "duplicate"; readonly rate: number }
+  | { readonly kind: "partition"; readonly left: readonly string[] }
+  | { readonly kind: "cut"; readonly from: string; readonly to: string }
+  | {
+      readonly kind: "block";
+      readonly from: string;
+      readonly to: string;
+      readonly barrier: Barrier;
+    }
+  /** Ends cuts, blocks and partitions. */
+  | { readonly kind: "mend" }
+  | { readonly kind: "crash"; readonly node: string }
+  | {
+      readonly kind: "restart";
+      readonly node: string;
+      readonly disk: "kept" | "unmarked";
+      readonly skewSeconds: number;
+    }
+  | { readonly kind: "pause"; readonly node: string }
+  | { readonly kind: "resume"; readonly node: string }
+  /** The wall clock is set while the node runs. */
+  | { readonly kind: "clock"; readonly node: string; readonly skewSeconds: number }
+  | {
+      readonly kind: "write";
+      readonly node: string;
+      readonly key: string;
+      readonly value: string | undefined;
+    }
+  | { readonly kind: "send"; readonly from: string; readonly to: string };
+
+export interface Act {
+  readonly atMs: number;
+  readonly what: Fault;
+}
+
+export interface ChaosPlan {
+  readonly seed: number;
+  readonly names: readonly string[];
+  readonly joins: Readonly<Record<string, readonly string[]>>;
+  /** Name of the network key, or undefined for none. */
+  readonly key: string | undefined;
+  /** Real ECDSA. */
+  readonly real: boolean;
+  /** One of the nodes lies. */
+  readonly liar: string | undefined;
+  readonly closesConnections: boolean;
+  /** In order of time. */
+  readonly script: readonly Act[];
+  /** When the faults end. */
+  readonly endMs: number;
+  /** Nodes that stay dead. */
+  readonly dead: readonly string[];
+}
+
+const HOUR_SECONDS = 3_600;
+const WRITE_EVERY_MS = 1_500;
+
+/** The same seed gives the same plan. */
+export function planChaos(seed: number): ChaosPlan {
+  const draw = new Draw(seed);
+  const names = Array.from({ length: draw.whole(3, 8) }, (_, index) => `n${index}`);
+  const endMs = draw.whole(30_000, 75_000);
+  const liar = draw.chance(0.35) ? "liar" : undefined;
+  const script: Act[] = [...writes(draw, names, endMs)];
+  for (let atMs = 2_000; atMs < endMs; atMs += draw.between(1_000, 9_000)) {
+    script.push(...trouble(draw, names, atMs, endMs));
+  }
+  script.sort((a, b) => a.atMs - b.atMs);
+  // The first two are everybody's bootstrap nodes: without one of them nobody finds anybody.
+  const dead = names.length > 3 && draw.chance(0.3) ? names.slice(-1) : [];
+  const joins = Object.fromEntries(
+    [...names, "liar"].map((name) => [name, ["n0", "n1"].filter((other) => other !== name)]),
+  );
+  return {
+    seed,
+    names,
+    joins,
+    key: draw.chance(0.5) ? "network key" : undefined,
+    real: seed % 25 === 7,
+    liar,
+    closesConnections: draw.chance(0.5),
+    script,
+    endMs,
+    dead,
+  };
+}
+
+class Draw {
+  readonly #random: () => number;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed ^ 0x5eed);
+  }
+
+  between(min: number, max: number): number {
+    return min + this.#random() * (max - min);
+  }
+
+  whole(min: number, max: number): number {
+    return Math.floor(this.between(min, max + 1));
+  }
+
+  chance(probability: number): boolean {
+    return this.#random() < probability;
+  }
+
+  one<T>(items: readonly [T, ...T[]]): T;
+  one<T>(items: readonly T[]): T | undefined;
+  one<T>(items: readonly T[]): T | undefined {
+    return items[Math.floor(this.#random() * items.length)];
+  }
+
+  two(items: readonly string[]): [string, string] {
+    const first = this.whole(0, items.length - 1);
+    const second = (first + this.whole(1, items.length - 1)) % items.length;
+    return [items[first] ?? "", items[second] ?? ""];
+  }
+}
+
+function* writes(draw: Draw, names: readonly string[], endMs: number): Generator<Act> {
+  let count = 0;
+  for (let atMs = 100; atMs < endMs; atMs += draw.between(10, 2 * WRITE_EVERY_MS)) {
+    count += 1;
+    const [node, other] = draw.two(names);
+    if (draw.chance(0.15)) yield { atMs, what: { kind: "send", from: node, to: other } };
+    const key = `k${draw.whole(0, 4)}`;
+    const value = draw.chance(0.25) ? undefined : `v${count}`;
+    // Sometimes several in one turn, or in quick succession.
+    const times = draw.chance(0.1) ? 5 : 1;
+    for (let time = 0; time < times; time += 1) {
+      const text = value === undefined ? undefined : `${value}.${time}`;
+      const quickly = atMs + time * draw.one([0, 0.3, 5]);
+      yield { atMs: quickly, what: { kind: "write", node, key, value: text } };
+    }
+  }
+}
+
+/** One kind of trouble, with its end. */
+function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: number): Act[] {
+  const [node, other] = draw.two(names);
+  const untilMs = Math.min(endMs, atMs + draw.between(500, 20_000));
+  const window = (begin: Fault, end: Fault): Act[] => [
+    { atMs, what: begin },
+    { atMs: untilMs, what: end },
+  ];
+  switch (draw.one(["loss", "delay", "duplicate", "partition", "cut", "block", "crash", "crash", "pause", "clock"])) {
+    case "loss":
+      return window({ kind: "loss", rate: draw.between(0.02, 0.3) }, { kind: "loss", rate: 0 });
+    case "delay": {
+      const max = draw.one([50, 400, 1_500]);
+      return window({ kind: "delay", ms: [1, max] }, { kind: "delay", ms: [1, 10] });
+    }
+    case "duplicate":
+      return window(
+        { kind: "duplicate", rate: draw.between(0.05, 0.5) },
+        { kind: "duplicate", rate: 0 },
+      );
+    case "partition": {
+      const left = names.filter(() => draw.chance(0.5));
+      return window({ kind: "partition", left }, { kind: "mend" });
+    }
+    case "cut":
+      return window({ kind: "cut", from: node, to: other }, { kind: "mend" });
+    case "block": {
+      const barrier = draw.one(["reject", "silent"]);
+      return window({ kind: "block", from: node, to: other, barrier }, { kind: "mend" });
+    }
+    case "crash": {
+      const backMs = Math.min(endMs, atMs + draw.one([50, 900, 5_000, 15_000]));
+      const disk = draw.chance(0.3) ? "unmarked" : "kept";
+      const skewSeconds = draw.chance(0.5) ? -draw.between(0, HOUR_SECONDS) : 0;
+      return [
+        { atMs, what: { kind: "crash", node } },
+        { atMs: backMs, what: { kind: "restart", node, disk, skewSeconds } },
+      ];
+    }
+    case "pause": {
+      const lasts = draw.one([13_000, draw.between(300, 25_000)]);
+      return [
+        { atMs, what: { kind: "pause", node } },
+        { atMs: Math.min(endMs, atMs + lasts), what: { kind: "resume", node } },
+      ];
+    }
+    case "clock": {
+      const skewSeconds = draw.between(-HOUR_SECONDS, HOUR_SECONDS);
+      return [{ atMs, what: { kind: "clock", node, skewSeconds } }];
+    }
+  }
+}
+
+/** The plan as lines that a person can read. */
+export function describePlan(plan: ChaosPlan): string {
+  const { seed, names, key, real, liar, endMs, dead } = plan;
+  const head = `seed ${seed}: ${names.join(" ")}${liar === undefined ? "" : " and a liar"}, ${
+    key === undefined ? "no network key" : "a network key"
+  }, ${real ? "real" : "toy"} signatures, faults end at ${Math.round(endMs)} ms${
+    dead.length === 0 ? "" : `, ${dead.join(" ")} stays dead`
+  }`;
+  const faults = plan.script.filter(({ what }) => what.kind !== "write" && what.kind !== "send");
+  const lines = faults.map(({ atMs, what }) => {
+    const { kind, ...details } = what;
+    return `  ${Math.round(atMs)} ms ${kind} ${JSON.stringify(details)}`;
+  });
+  return [head, ...lines].join("\n");
+}

@@ -1,0 +1,159 @@
+/** Carries out a plan of faults and holds the network to its promises. */
+import type { SignatureEngine } from "../crypto/signatures.ts";
+import type { Act, ChaosPlan, Fault } from "./chaos-plan.ts";
+import { Liar } from "./liar.ts";
+import { Simulation } from "./simulation.ts";
+
+export interface ChaosResult {
+  /** Simulated time from the end of the faults until all agreed. */
+  readonly convergedMs: number;
+  /** Fingerprint of everything that happened. */
+  readonly digest: string;
+}
+
+/** All nodes must agree this soon after the last fault. */
+export const CONVERGE_MS = 30_000;
+/** Then they are watched this long: what they agree on must stay. */
+const WATCH_MS = 9_000;
+/** Timers per member at rest: probe, pursuit, tick, bootstrap. */
+const TIMERS_PER_MEMBER_MAX = 6;
+
+/** @throws {Error} when a promise is broken, saying which. */
+export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): ChaosResult {
+  const simulation = new Simulation({
+    seed: plan.seed,
+    ...(plan.real ? { engine: realEngine() } : {}),
+  });
+  simulation.closesConnections = plan.closesConnections;
+  const stage = new Stage(simulation, plan);
+  for (const name of plan.names) stage.start(name);
+  if (plan.liar !== undefined) stage.startLiar(plan.liar);
+  for (const act of plan.script) stage.perform(act);
+  stage.end();
+  const convergedMs = simulation.converge(CONVERGE_MS);
+  simulation.run(WATCH_MS);
+  const later = simulation.unconverged();
+  if (later.length > 0) throw new Error(`seed ${plan.seed}: fell apart: ${later.join("; ")}`);
+  simulation.verify();
+  checkRest(simulation);
+  return { convergedMs, digest: simulation.trace.digest() };
+}
+
+class Stage {
+  readonly #simulation: Simulation;
+  readonly #plan: ChaosPlan;
+  #sends = 0;
+  #liar: Liar | undefined;
+
+  constructor(simulation: Simulation, plan: ChaosPlan) {
+    this.#simulation = simulation;
+    this.#plan = plan;
+  }
+
+  start(name: string): void {
+    const { joins, key } = this.#plan;
+    this.#simulation.add(name, { join: joins[name] ?? [], key });
+  }
+
+  startLiar(name: string): void {
+    this.start(name);
+    this.#liar = new Liar(this.#simulation, name);
+    this.#liar.begin();
+  }
+
+  perform({ atMs, what }: Act): void {
+    const { clock } = this.#simulation;
+    if (atMs > clock.nowMs) this.#simulation.run(atMs - clock.nowMs);
+    this.#apply(what);
+  }
+
+  #apply(what: Fault): void {
+    const simulation = this.#simulation;
+    const { network } = simulation;
+    const address = (name: string) => simulation.addressOf(name);
+    switch (what.kind) {
+      case "loss":
+        network.lossRate = what.rate;
+        break;
+      case "delay":
+        network.delayMs = what.ms;
+        break;
+      case "duplicate":
+        network.duplicateRate = what.rate;
+        break;
+      case "partition": {
+        const right = this.#plan.names.filter((name) => !what.left.includes(name));
+        network.partition(what.left.map(address), right.map(address));
+        break;
+      }
+      case "cut":
+        network.cut(address(what.from), address(what.to));
+        break;
+      case "block":
+        network.block(address(what.from), address(what.to), what.barrier);
+        break;
+      case "mend":
+        network.mend();
+        break;
+      case "crash":
+        simulation.crash(what.node);
+        break;
+      case "restart":
+        simulation.restart(what.node, { disk: what.disk, skewSeconds: what.skewSeconds });
+        break;
+      case "pause":
+        simulation.pause(what.node);
+        break;
+      case "resume":
+        simulation.resume(what.node);
+        break;
+      case "clock":
+        simulation.node(what.node).skewSeconds = what.skewSeconds;
+        break;
+      case "write": {
+        const node = simulation.node(what.node);
+        if (node.running && !node.paused) simulation.write(what.node, what.key, what.value);
+        break;
+      }
+      case "send": {
+        this.#sends += 1;
+        const node = simulation.node(what.from);
+        const data = new TextEncoder().encode(`message ${this.#sends}`);
+        if (node.running && !node.paused) simulation.send(what.from, what.to, data);
+        break;
+      }
+    }
+  }
+
+  /** All faults end: what is stopped goes on, what crashed starts again, but for the dead. */
+  end(): void {
+    const simulation = this.#simulation;
+    const { names, dead, endMs } = this.#plan;
+    simulation.run(Math.max(0, endMs - simulation.clock.nowMs));
+    simulation.network.heal();
+    for (const name of names) {
+      if (dead.includes(name)) {
+        if (simulation.node(name).running) simulation.crash(name);
+        continue;
+      }
+      if (!simulation.node(name).running) simulation.restart(name);
+      simulation.resume(name);
+      simulation.write(name, "last", `word of ${name}`);
+    }
+  }
+}
+
+/** Nothing piles up: at rest a node waits for little. */
+function checkRest(simulation: Simulation): void {
+  for (const node of simulation.running()) {
+    const { replies, operations, timers } = node.core.pending;
+    const members = node.core.members().length + 2;
+    const many = `${node.name} at rest waits for ${replies} replies, ${operations} signatures, ${timers} timers, ${node.unanswered} requests with ${members} members`;
+    const tooMany =
+      replies > 4 * members ||
+      operations > members ||
+      node.unanswered > members ||
+      timers > TIMERS_PER_MEMBER_MAX * members;
+    if (tooMany) throw new Error(`seed ${simulation.seed}: ${many}`);
+  }
+}
