@@ -64,4 +64,9 @@ for (let id = 1; id <= 6; id += 1) {
   await dispatcher.sendToNode(worker, JSON.stringify({ id, n: id }));
 }
 await done;
+await Promise.all(
+  workers.map((worker) =>
+    dispatcher.waitForKey(worker.nodeId(), "status", (status) => status === "idle"),
+  ),
+);
 await Promise.all([dispatcher, ...workers].map((node) => node.stop()));

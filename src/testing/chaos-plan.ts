@@ -111,10 +111,8 @@ class Draw {
     return this.#random() < probability;
   }
 
-  one<T>(items: readonly [T, ...T[]]): T;
-  one<T>(items: readonly T[]): T | undefined;
-  one<T>(items: readonly T[]): T | undefined {
-    return items[Math.floor(this.#random() * items.length)];
+  one<T>(items: readonly [T, ...T[]]): T {
+    return items[Math.floor(this.#random() * items.length)] ?? items[0];
   }
 
   two(items: readonly string[]): [string, string] {
@@ -142,6 +140,20 @@ function* writes(draw: Draw, names: readonly string[], endMs: number): Generator
   }
 }
 
+/** What may happen; twice what happens more often. */
+const TROUBLES = [
+  "loss",
+  "delay",
+  "duplicate",
+  "partition",
+  "cut",
+  "block",
+  "crash",
+  "crash",
+  "pause",
+  "clock",
+] as const;
+
 /** One kind of trouble, with its end. */
 function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: number): Act[] {
   const [node, other] = draw.two(names);
@@ -150,7 +162,7 @@ function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: numb
     { atMs, what: begin },
     { atMs: untilMs, what: end },
   ];
-  switch (draw.one(["loss", "delay", "duplicate", "partition", "cut", "block", "crash", "crash", "pause", "clock"])) {
+  switch (draw.one(TROUBLES)) {
     case "loss":
       return window({ kind: "loss", rate: draw.between(0.02, 0.3) }, { kind: "loss", rate: 0 });
     case "delay": {
@@ -169,7 +181,7 @@ function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: numb
     case "cut":
       return window({ kind: "cut", from: node, to: other }, { kind: "mend" });
     case "block": {
-      const barrier = draw.one(["reject", "silent"]);
+      const barrier = draw.one<Barrier>(["reject", "silent"]);
       return window({ kind: "block", from: node, to: other, barrier }, { kind: "mend" });
     }
     case "crash": {

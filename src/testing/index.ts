@@ -4,9 +4,15 @@
  * Not covered by semantic versioning before 1.0.
  * @module
  */
+export { CONVERGE_MS, type ChaosResult, runChaos } from "./chaos.ts";
+export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";
+export { Liar } from "./liar.ts";
+export { Promises } from "./promises.ts";
 export { seededBytes, seededRandom } from "./random.ts";
+export { type Passing, SimCarrier, type SimHost, type Tamper } from "./sim-carrier.ts";
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
-export { type AddOptions, Simulation, type SimulationOptions, type Tamper } from "./simulation.ts";
+export { type AddOptions, type RestartOptions, SIM_PORT, Simulation } from "./simulation.ts";
 export { createToySignatures } from "./toy-signatures.ts";
+export { Trace } from "./trace.ts";
 export { VirtualClock } from "./virtual-clock.ts";

@@ -58,6 +58,8 @@ export class SimNode implements SimHost {
   readonly events: CoreEvent[] = [];
   /** Mistakes of ours: a simulation with one has failed. */
   readonly faults: unknown[] = [];
+  /** Changes what it answers: for nodes that lie. */
+  corrupt: ((request: SimRequest, outcome: Outcome) => Outcome) | undefined;
   running = true;
   paused = false;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
@@ -109,10 +111,13 @@ export class SimNode implements SimHost {
     this.#world.stepped(this, input);
   }
 
-  receive({ type, payload, from }: SimRequest, respond: (outcome: Outcome) => void): void {
+  receive(request: SimRequest, respond: (outcome: Outcome) => void): void {
+    const { type, payload, from } = request;
     this.#lastExchange += 1;
     const exchange = this.#lastExchange;
-    this.#responders.set(exchange, respond);
+    this.#responders.set(exchange, (outcome) =>
+      respond(this.corrupt?.(request, outcome) ?? outcome),
+    );
     this.step({ kind: "request", exchange, type, payload, from });
   }
 

@@ -262,11 +262,7 @@ describe("HTTP server, handlers", () => {
 async function sendZeros(held: Held, length: number): Promise<void> {
   const zeros = Buffer.alloc(256 * 1024);
   for (let sent = 0; sent < length && !held.closed; sent += zeros.length) {
-    if (held.socket.write(zeros)) continue;
-    await new Promise<void>((resolve) => {
-      held.socket.once("drain", resolve);
-      held.socket.once("close", resolve);
-    });
+    if (!held.socket.write(zeros)) await until(() => held.closed || !held.socket.writableNeedDrain);
   }
   await until(() => held.closed || held.statuses.length > 0);
 }
