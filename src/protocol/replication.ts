@@ -269,6 +269,8 @@ export class Replication {
   }
 
   *#answerTo(member: Member, verdict: Verdict): Flow<Uint8Array> {
+    // Python answers 500 and goes on.
+    if (verdict === "unreadable") throw new Refusal(500, "", true);
     if (verdict === "accepted") return (yield* this.#signedState()).packet;
     // Python takes any answer for its state having been accepted; a native peer wants ours anyway.
     if (member.native === undefined) return NOTHING;
@@ -303,8 +305,7 @@ export class Replication {
     try {
       entries = same ? held.entries : decodeEntries(packet.text);
     } catch {
-      // Signed, and no state: the owner is broken. Python would answer 500 and go on.
-      throw new Refusal(500, "", true);
+      return "unreadable";
     }
     const before = held?.entries ?? new Map<string, string>();
     const { version, text } = packet;
@@ -335,7 +336,12 @@ export class Replication {
 }
 
 /** What became of a state that came in. */
-export type Verdict = "accepted" | "duplicate" | "stale";
+export type Verdict =
+  | "accepted"
+  | "duplicate"
+  | "stale"
+  /** Signed, and no state: its owner is broken. */
+  | "unreadable";
 
 /** The peer answered as to somebody it does not know. Say HELLO, then try again. */
 export function isForgotten(reply: Reply): boolean {

@@ -77,6 +77,8 @@ export class HttpExchange {
     if (this.#settled) return;
     this.#body = body;
     try {
+      // Node takes an empty host for this machine.
+      if (this.#to.address === "") throw new Error("the address is empty");
       this.#sendOn(this.#agent());
     } catch (error) {
       // A host name or port that cannot be one.
