@@ -174,13 +174,13 @@ export class DSNodeConfig {
 
 /** `id` or `id=SHA256:…`; undefined for neither. */
 export function parseWhitelistEntry(entry: string): WhitelistEntry | undefined {
-  if (isNodeId(entry)) return { nodeId: entry, fingerprint: undefined };
-  const split = entry.indexOf("=SHA256:");
+  const split = entry.lastIndexOf("=SHA256:");
+  // Before the id alone: peers may have "=" in their names, and a fingerprint that was cut off in
+  // copying must not turn into the name of nobody.
+  if (split < 0) return isNodeId(entry) ? { nodeId: entry, fingerprint: undefined } : undefined;
   const nodeId = entry.slice(0, split);
   const fingerprint = entry.slice(split + 1);
-  return split > 0 && isNodeId(nodeId) && isFingerprint(fingerprint)
-    ? { nodeId, fingerprint }
-    : undefined;
+  return isNodeId(nodeId) && isFingerprint(fingerprint) ? { nodeId, fingerprint } : undefined;
 }
 
 function parse(input: unknown): z.infer<typeof schema> {
@@ -190,8 +190,28 @@ function parse(input: unknown): z.infer<typeof schema> {
   if (issue?.code === "unrecognized_keys") throw unknownField(String(issue.keys[0]));
   const path = issue?.path ?? [];
   const field = path.map(String).join(".") || "the configuration";
-  throw unusable(field, issue?.message ?? "is not usable", valueAt(input, path));
+  throw unusable(
+    field,
+    issue === undefined ? "is not usable" : ruleOf(issue),
+    valueAt(input, path),
+  );
 }
+
+/** What the field must be, in our words. */
+function ruleOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_type") return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+  // Endpoints are the one field that can be written in several ways.
+  if (issue.code === "invalid_union")
+    return 'must be "host:port", an Endpoint or { address, port }';
+  return issue.message;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: "text",
+  number: "a number",
+  array: "a list",
+  object: "an object",
+};
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
@@ -214,6 +234,7 @@ function unusable(field: string, rule: string, value?: unknown): DsnError {
 }
 
 function show(value: unknown): string {
+  if (typeof value === "object") return value === null ? "null" : "as it is";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

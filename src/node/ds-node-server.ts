@@ -13,14 +13,14 @@ import { DsnError } from "../errors.ts";
 import { createFileCredentialStore } from "../storage/file-credential-store.ts";
 import { createHttpCarrier } from "../transport/http-carrier.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
-import { DSNode, type DSNodeParts } from "./ds-node.ts";
+import { DSNode, type DSNodeParts, stoppedError } from "./ds-node.ts";
 import type { Listener } from "./emitter.ts";
 import { Endpoint } from "./endpoint.ts";
 import { type DSNodeEvents, type State, type StateChange, toState } from "./events.ts";
 import { globMatcher } from "./glob.ts";
 import type { PeerInfo } from "./peer-info.ts";
 import { checkEntry, toBytes } from "./values.ts";
-import { type WaitOptions, waitFor } from "./waiting.ts";
+import { type Condition, type WaitOptions, waitFor } from "./waiting.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
 
 /** Called when a peer is gone. The seed passes nothing; we pass the peer. */
@@ -65,6 +65,7 @@ export class DSNodeServer implements AsyncDisposable {
   #update: UpdateCallback | undefined;
   #receive: ReceiveCallback | undefined;
   readonly #initialState: ReadonlyMap<string, string>;
+  readonly #signal: AbortSignal | undefined;
 
   /**
    * Prepares a node; {@link DSNodeServer.start} also starts it, which is what most programs want.
@@ -73,14 +74,18 @@ export class DSNodeServer implements AsyncDisposable {
    */
   constructor(
     config: DSNodeConfig | DSNodeConfigInput,
-    disconnectCallback?: DisconnectCallback | StartOptions,
-    updateCallback?: UpdateCallback,
-    receiveCallback?: ReceiveCallback,
+    disconnectCallback?: DisconnectCallback | StartOptions | null,
+    updateCallback?: UpdateCallback | null,
+    receiveCallback?: ReceiveCallback | null,
   ) {
     const options: StartOptions =
-      typeof disconnectCallback === "object"
+      typeof disconnectCallback === "object" && disconnectCallback !== null
         ? disconnectCallback
-        : { disconnect: disconnectCallback, update: updateCallback, receive: receiveCallback };
+        : {
+            disconnect: disconnectCallback ?? undefined,
+            update: updateCallback ?? undefined,
+            receive: receiveCallback ?? undefined,
+          };
     this.config = config instanceof DSNodeConfig ? config : new DSNodeConfig(config);
     const { parts, httpServer } = buildParts(this.config, options.parts ?? {});
     this.httpServer = httpServer;
@@ -90,7 +95,7 @@ export class DSNodeServer implements AsyncDisposable {
     this.#receive = options.receive;
     this.#initialState = checkedState(options.state ?? {});
     this.#connectCallbacks();
-    options.signal?.addEventListener("abort", () => void this.stop(), { once: true });
+    this.#signal = options.signal;
   }
 
   /**
@@ -105,13 +110,14 @@ export class DSNodeServer implements AsyncDisposable {
    * @param updateCallback Called with each change of another node's state.
    * @param receiveCallback Called with the bytes that a node sent, and its id.
    * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT`, `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`,
-   *   `DSN_IDENTITY_UNREADABLE`. Nothing is left running then.
+   *   `DSN_IDENTITY_UNREADABLE`; the reason of the signal when that aborts. Nothing is left running
+   *   then.
    */
   static async start(
     config: DSNodeConfig | DSNodeConfigInput,
-    disconnectCallback?: DisconnectCallback | StartOptions,
-    updateCallback?: UpdateCallback,
-    receiveCallback?: ReceiveCallback,
+    disconnectCallback?: DisconnectCallback | StartOptions | null,
+    updateCallback?: UpdateCallback | null,
+    receiveCallback?: ReceiveCallback | null,
   ): Promise<DSNodeServer> {
     const server = new DSNodeServer(config, disconnectCallback, updateCallback, receiveCallback);
     await server.start();
@@ -130,13 +136,19 @@ export class DSNodeServer implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
+    const signal = this.#signal;
+    const abort = () => void this.stop();
+    this.on("close", () => signal?.removeEventListener("abort", abort));
+    signal?.addEventListener("abort", abort, { once: true });
     try {
+      signal?.throwIfAborted();
       await this.node.start(this.#initialState);
     } catch (error) {
       await this.node.stop();
+      signal?.throwIfAborted();
       throw error;
     }
-    this.#running = !this.node.stopped;
+    this.#running = true;
   }
 
   /**
@@ -227,6 +239,7 @@ export class DSNodeServer implements AsyncDisposable {
 
   /** Deletes a key of this node's state. True if it was there. Python peers see the removal too. */
   deleteKey(key: string): boolean {
+    checkEntry(key, "");
     const there = this.readData(this.nodeId(), key) !== undefined;
     this.node.write(new Map([[key, undefined]]));
     return there;
@@ -305,8 +318,8 @@ export class DSNodeServer implements AsyncDisposable {
    * once, not stored, and in no promised order.
    *
    * @param data Text is sent as UTF-8. At most 64 MiB.
-   * @param options `timeout` in milliseconds for all of it; by default what the size needs, and at
-   *   least 10 s.
+   * @param options `timeout` in milliseconds for all of it, 0 for no limit; by default what the size
+   *   needs, and at least 10 s.
    * @throws {DsnError} `DSN_UNKNOWN_NODE`, `DSN_UNREACHABLE`, `DSN_DELIVERY_UNKNOWN` when it may or
    *   may not have arrived, `DSN_MESSAGE_TOO_LARGE`, `DSN_DATA_AMBIGUOUS`, `DSN_STOPPED`.
    */
@@ -318,7 +331,7 @@ export class DSNodeServer implements AsyncDisposable {
     const { signal, timeout } = options;
     signal?.throwIfAborted();
     // A copy: the caller may go on to use its buffer while ours is under way.
-    const sent = this.node.send(nodeId, toBytes(data).slice(), timeout);
+    const sent = this.node.send(nodeId, new Uint8Array(toBytes(data)), timeout);
     await (signal === undefined ? sent : abortable(sent, signal));
   }
 
@@ -344,18 +357,18 @@ export class DSNodeServer implements AsyncDisposable {
   }
 
   /** Replaces the callback for bytes that nodes send; `undefined` removes it. */
-  setReceiveCb(callback: ReceiveCallback | undefined): void {
-    this.#receive = callback;
+  setReceiveCb(callback: ReceiveCallback | null | undefined): void {
+    this.#receive = callback ?? undefined;
   }
 
   /** Replaces the callback for changes of other nodes' states; `undefined` removes it. */
-  setUpdateCb(callback: UpdateCallback | undefined): void {
-    this.#update = callback;
+  setUpdateCb(callback: UpdateCallback | null | undefined): void {
+    this.#update = callback ?? undefined;
   }
 
   /** Replaces the callback for peers that are gone; `undefined` removes it. */
-  setDisconnectCb(callback: DisconnectCallback | undefined): void {
-    this.#disconnect = callback;
+  setDisconnectCb(callback: DisconnectCallback | null | undefined): void {
+    this.#disconnect = callback ?? undefined;
   }
 
   // ---- watching and waiting -------------------------------------------------------------------
@@ -377,13 +390,15 @@ export class DSNodeServer implements AsyncDisposable {
    */
   watch(options: WatchOptions = {}): AsyncIterableIterator<WatchEvent> {
     const present = () => Object.entries(this.snapshot());
-    return watch(this.node.events, present, options);
+    const changes = watch(this.node.events, present, this.node.eventsFromNow(), options);
+    if (this.node.stopped) changes.end();
+    return changes;
   }
 
   /**
    * Resolves when that many other nodes, or all those named, are there.
    *
-   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms.
+   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
    */
   waitForPeers(wanted: number | readonly string[], options?: WaitOptions): Promise<PeerInfo[]> {
     const missing = () =>
@@ -399,16 +414,13 @@ export class DSNodeServer implements AsyncDisposable {
       if (!enough) return undefined;
       return this.peerInfo().filter(({ nodeId }) => there.includes(nodeId));
     };
-    return waitFor(
-      { check, missing, watch: (again) => this.#each(["peer:status"], again) },
-      options,
-    );
+    return this.#waitFor(["peer:status"], { check, missing }, options);
   }
 
   /**
    * Resolves with the value of a key as soon as it is there and `accept` likes it.
    *
-   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms.
+   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
    */
   waitForKey(
     nodeId: string,
@@ -425,14 +437,23 @@ export class DSNodeServer implements AsyncDisposable {
       return `"${key}" of "${nodeId}" (now ${value === undefined ? "not there" : JSON.stringify(value.slice(0, 64))})`;
     };
     const names = ["state:update", "state:local", "peer:status"] as const;
-    return waitFor({ check, missing, watch: (again) => this.#each(names, again) }, options);
+    return this.#waitFor(names, { check, missing }, options);
   }
 
-  #each(names: readonly (keyof DSNodeEvents)[], again: () => void): () => void {
-    const undo = names.map((name) => this.on(name, again));
-    return () => {
-      for (const step of undo) step();
+  /** Looks again at each event of these names, until the node stops. */
+  #waitFor<T>(
+    names: readonly (keyof DSNodeEvents)[],
+    condition: Pick<Condition<T>, "check" | "missing">,
+    options: WaitOptions | undefined,
+  ): Promise<T> {
+    const watch = (again: () => void) => {
+      const undo = [...names, "close" as const].map((name) => this.on(name, again));
+      return () => {
+        for (const step of undo) step();
+      };
     };
+    const hopeless = () => (this.node.stopped ? stoppedError("wait any longer") : undefined);
+    return waitFor({ ...condition, watch, hopeless }, options);
   }
 
   #connectCallbacks(): void {

@@ -57,10 +57,13 @@ export class DSNode {
   #crypto: Crypto | undefined;
   #bound: Address | undefined;
   #stopped = false;
+  #stopping: Promise<void> | undefined;
   #stepping = false;
   readonly #inputs: Input[] = [];
   readonly #told: CoreEvent[] = [];
   #telling = false;
+  #queuedCount = 0;
+  #toldCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs: number | undefined;
   #lastExchange = 0;
@@ -84,11 +87,13 @@ export class DSNode {
    *
    * @param state What it begins with: no peer sees the node without it.
    * @throws {DsnError} `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`, `DSN_IDENTITY_UNREADABLE`.
-   *   Nothing is left open then.
+   *   `DSN_STOPPED` when it is stopped meanwhile. What it had opened, {@link stop} closes.
    */
   async start(state: ReadonlyMap<string, string> = new Map()): Promise<void> {
+    if (this.#stopped) throw stoppedError("start");
     const { carrier, store, settings } = this.#parts;
     const credentials = await store.load();
+    if (this.#stopped) throw stoppedError("start");
     this.#keyPair = credentials.keyPair;
     const bind = this.#bindAddress();
     const bound = await carrier.listen(
@@ -97,12 +102,10 @@ export class DSNode {
         onRequest: (request, respond) => this.#requested(request, respond),
         onConnectionLost: (to) => this.#step({ kind: "connection-lost", to }),
         onStranger: (from) => this.#step({ kind: "stranger", from }),
+        onFault: (error) => this.#fault(error),
       },
     );
-    if (this.#stopped) {
-      await carrier.close();
-      return;
-    }
+    if (this.#stopped) throw stoppedError("start");
     this.#bound = bound;
     this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) =>
       this.#stepAll(inputs),
@@ -133,11 +136,16 @@ export class DSNode {
       if (state.size > 0) this.#step({ kind: "write", changes: state });
       this.#step({ kind: "start", bootstrap });
     });
+    if (this.#stopped) throw stoppedError("start");
   }
 
-  /** Ends everything that the node began. Safe to call twice. */
-  async stop(): Promise<void> {
-    if (this.#stopped) return;
+  /** Ends everything that the node began. Each call resolves when all of it has ended. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     this.#crypto?.stop();
@@ -149,6 +157,7 @@ export class DSNode {
     this.events.emit("close", undefined);
   }
 
+  /** True from the moment that it is told to stop. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -191,26 +200,31 @@ export class DSNode {
   }
 
   write(changes: ReadonlyMap<string, string | undefined>): void {
-    if (this.#stopped) throw stoppedError("write");
+    this.#checkRunning("write");
     this.#step({ kind: "write", changes });
+  }
+
+  #checkRunning(what: string): void {
+    if (this.#core === undefined || this.#stopped) throw stoppedError(what);
   }
 
   /** Sends bytes to one node; see `DSNodeServer.sendToNode`. */
   send(to: string, data: Uint8Array, timeoutMs: number | undefined): Promise<void> {
-    if (this.#stopped) return Promise.reject(stoppedError("send"));
     return new Promise((resolve, reject) => {
+      this.#checkRunning("send");
       const operation = this.#nextExchange();
       this.#sends.set(operation, (error) => {
         this.#sends.delete(operation);
         if (error === undefined) resolve();
         else reject(error);
       });
-      this.#step({ kind: "send", operation, to, data, timeoutMs });
+      const limitMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs;
+      this.#step({ kind: "send", operation, to, data, timeoutMs: limitMs });
     });
   }
 
   forgetIdentity(nodeId: string): void {
-    if (this.#stopped) throw stoppedError("forget an identity");
+    this.#checkRunning("forget an identity");
     this.#step({ kind: "forget", nodeId });
   }
 
@@ -281,6 +295,7 @@ export class DSNode {
         break;
       case "event":
         this.#told.push(effect.event);
+        this.#queuedCount += 1;
         break;
       case "settled":
         this.#sends.get(effect.operation)?.(effect.error);
@@ -338,9 +353,19 @@ export class DSNode {
     queueMicrotask(() => {
       this.#telling = false;
       for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
+        this.#toldCount += 1;
         this.#tell(event);
       }
     });
+  }
+
+  /**
+   * Tells, inside a listener, whether its event came after now: what has happened already can be
+   * read already, and is told a moment later.
+   */
+  eventsFromNow(): () => boolean {
+    const already = this.#queuedCount;
+    return () => this.#toldCount > already;
   }
 
   #tell(event: CoreEvent): void {
@@ -425,7 +450,8 @@ export class DSNode {
   }
 }
 
-function stoppedError(what: string): DsnError {
+/** The error for what only a running node can do. @param what Ends the sentence "Cannot …". */
+export function stoppedError(what: string): DsnError {
   return new DsnError("DSN_STOPPED", `Cannot ${what}: the node does not run`, {
     why: "it has been stopped, or has not started yet",
     fix: ["start a new one with DSNodeServer.start()"],

@@ -20,6 +20,8 @@ export interface Condition<T> {
   readonly watch: (again: () => void) => () => void;
   /** What is missing, to end the sentence "Timed out waiting for …". */
   readonly missing: () => string;
+  /** Why it will never come to pass: the node has stopped. Asked when `check` has no answer. */
+  readonly hopeless?: () => Error | undefined;
 }
 
 /** @throws {DsnError} `DSN_TIMEOUT` naming what was missing. */
@@ -41,7 +43,12 @@ export function waitFor<T>(condition: Condition<T>, options: WaitOptions = {}): 
         fail(error);
         return;
       }
-      if (value !== undefined) end(() => resolve(value));
+      if (value !== undefined) {
+        end(() => resolve(value));
+        return;
+      }
+      const never = condition.hopeless?.();
+      if (never !== undefined) fail(never);
     };
     if (signal?.aborted === true) {
       fail(signal.reason);

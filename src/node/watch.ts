@@ -39,21 +39,25 @@ export interface WatchEvent {
 
 const HIGH_WATER_MARK = 10_000;
 
+/**
+ * @param present What is there now.
+ * @param isNew Inside a listener: whether its event is not part of `present`.
+ */
 export function watch(
   events: Emitter<DSNodeEvents>,
   present: () => Iterable<readonly [nodeId: string, state: State]>,
+  isNew: () => boolean,
   options: WatchOptions,
-): AsyncIterableIterator<WatchEvent> {
+): ChangeQueue {
   const queue = new ChangeQueue(options.highWaterMark ?? HIGH_WATER_MARK);
   const wantsNode = globMatcher(options.node);
   const wantsKey = globMatcher(options.key);
-  const known = new Set<string>();
 
   const add = (change: Omit<WatchEvent, "merged">) => {
     if (wantsKey(change.key)) queue.add(change);
   };
   const onChange = ({ nodeId, current, previous, removed }: StateChange) => {
-    if (!wantsNode(nodeId)) return;
+    if (!wantsNode(nodeId) || !isNew()) return;
     for (const [key, value] of Object.entries(current)) {
       add({ type: "set", nodeId, key, value, previous: previous[key], initial: false });
     }
@@ -71,7 +75,6 @@ export function watch(
   if (options.updatesOnly !== true) {
     for (const [nodeId, state] of present()) {
       if (!wantsNode(nodeId)) continue;
-      known.add(nodeId);
       for (const [key, value] of Object.entries(state)) {
         add({ type: "set", nodeId, key, value, previous: undefined, initial: true });
       }
@@ -93,7 +96,9 @@ export function watch(
   return queue;
 }
 
-class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
+/** Changes that wait for their reader. */
+export class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
+  /** Called once, when nothing more is taken. */
   onEnd: () => void = () => undefined;
   readonly #max: number;
   readonly #waiting = new Map<string, WatchEvent>();
@@ -129,6 +134,7 @@ class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
     }
   }
 
+  /** Takes nothing more. What waits can still be read. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;

@@ -116,6 +116,7 @@ export class NodeCore {
       { nodeId, publicKey, replicaBytesMax: options.replicaBytesMax ?? LIMITS.replicaBytesMax },
       {
         onForgotten: (member) => this.#joining.forgotten(member),
+        onMayNotListUs: (member) => this.#joining.visit(member),
         onSilent: (member) => this.#liveness.probe(member),
         onAbsentOwner: (member) => this.#joining.pursue(member),
       },
@@ -195,6 +196,7 @@ export class NodeCore {
    */
   step(input: Input, now: Instant): Effect[] {
     this.#kernel.now = now;
+    this.#liveness.noticeSuspension();
     this.#take(input);
     this.#kernel.fireTimers();
     this.#keepMark();
@@ -293,6 +295,7 @@ export class NodeCore {
     switch (type) {
       case MessageType.PING:
         answer(new Uint8Array());
+        this.#liveness.pingedFrom(from);
         break;
       case MessageType.HELLO: {
         const answered = yield* this.#greeting.answer(payload, from);

@@ -43,10 +43,12 @@ export function run<T>(
       settled = true;
       advance(step);
     };
-    result.value(
-      (value) => once(() => flow.next(value)),
-      (error) => once(() => flow.throw(error)),
-    );
+    const fail = (error: unknown) => once(() => flow.throw(error));
+    try {
+      result.value((value) => once(() => flow.next(value)), fail);
+    } catch (error) {
+      fail(error);
+    }
   };
   advance(() => flow.next());
 }

@@ -11,21 +11,25 @@ import { type Address, formatAddress, sameAddress } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import type { Alerts } from "./alerts.ts";
+import { Dials } from "./dials.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { Greeted, Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Named, PeerLists } from "./peer-lists.ts";
 import type { Replication } from "./replication.ts";
 import type { Self } from "./self.ts";
+import { isForgotten } from "./replication.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
 
 const HOUR_MS = 3_600_000;
-/** A name that led nowhere is not tried again for this long (D28). */
-const FAILED_NAME_MS = 30_000;
+/** Who listens waits this long for the dials; they go on, but a list can be long and made up. */
+const LISTEN_MS = 5_000;
 const GROWTH = 1.5;
+/** Places that HELLOs of a member came from, tried when it is not reached. */
+const CANDIDATES_MAX = 3;
 
 export class Joining {
   readonly #kernel: Kernel;
@@ -37,15 +41,17 @@ export class Joining {
   readonly #peerLists: PeerLists;
   readonly #keyId: string | undefined;
   readonly #bootstrapTroubles = new Map<string, DsnError>();
+  /** Who answered at a bootstrap endpoint: a name leads to a member that we call by its number. */
+  readonly #bootstrapMembers = new Map<string, Member>();
   #bootstrapCount = 0;
   #joined = false;
   /** Members being pursued, so that each has at most one such flow; `hurry` ends its pause. */
   readonly #pursuits = new Map<Member, { hurry: () => void }>();
   /** Members being met, with those who wait for the end of it. */
   readonly #meetings = new Map<Member, (() => void)[]>();
-  #dials = 0;
-  readonly #dialsWaiting: (() => void)[] = [];
-  readonly #failedNames = new Map<string, number>();
+  /** Members being greeted again, and whether once more after that. */
+  readonly #visits = new Map<Member, { again: boolean }>();
+  readonly #dials: Dials;
 
   constructor(
     kernel: Kernel,
@@ -65,6 +71,7 @@ export class Joining {
     this.#replication = replication;
     this.#peerLists = peerLists;
     this.#keyId = keyId;
+    this.#dials = new Dials(kernel);
   }
 
   // ---- bootstrap ------------------------------------------------------------------------------
@@ -97,9 +104,10 @@ export class Joining {
   }
 
   #knownAt(endpoint: Address): boolean {
+    const answered = this.#bootstrapMembers.get(formatAddress(endpoint));
     return this.#members
-      .all()
-      .some((member) => isPresent(member) && sameAddress(member.endpoint, endpoint));
+      .present()
+      .some((member) => member === answered || sameAddress(member.endpoint, endpoint));
   }
 
   *#joinThrough(endpoint: Address): Flow<"joined" | "failed" | "ourselves"> {
@@ -108,6 +116,7 @@ export class Joining {
       this.#settleEndpoint(greeted, endpoint);
       yield* this.meet(greeted.member);
       this.#bootstrapTroubles.delete(formatAddress(endpoint));
+      this.#bootstrapMembers.set(formatAddress(endpoint), greeted.member);
       this.#noteJoined(endpoint);
       return "joined";
     } catch (error) {
@@ -131,7 +140,8 @@ export class Joining {
   #raiseNoBootstrap(): void {
     if (this.#bootstrapCount === 0) return;
     const troubles = [...this.#bootstrapTroubles].map(
-      ([where, error]) => `${where}: ${error.message} (${error.code})`,
+      ([where, { message, why = "no reason given", code }]) =>
+        `${where}: ${message}, ${why} (${code})`,
     );
     this.#alerts.raise(
       new DsnError(
@@ -197,36 +207,41 @@ export class Joining {
   /** Asks a member for its list and dials whoever is new. */
   *listen(member: Member, endpoint: Address): Flow {
     const heard = yield* this.#peerLists.ask(member, endpoint);
-    if (heard.kind === "list") {
-      if (member.seesUs === true) this.#alerts.clear(member.nodeId, "DSN_ONE_WAY");
-      yield* all(heard.named.map((named) => this.#dialNamed(named)));
-    } else if (heard.reply.kind === "refused" && heard.reply.status === 401) {
-      this.forgotten(member);
-    }
+    if (heard.kind === "list") yield* this.#kernel.within(LISTEN_MS, this.#heard(member, heard));
+    else if (isForgotten(heard.reply)) this.forgotten(member);
+    else noteFailure(member, this.#kernel.now.monotonicMs);
   }
 
-  *#dialNamed({ nodeId, endpoint }: Named): Flow {
+  *#heard(member: Member, { named }: { readonly named: readonly Named[] }): Flow {
+    if (member.native === undefined) {
+      // It answers only those that it lists.
+      noteListed(member, this.#kernel.now.monotonicMs);
+      member.push.needsHello = false;
+    }
+    if (member.seesUs === true) this.#alerts.clear(member.nodeId, "DSN_ONE_WAY");
+    yield* all(named.map((one) => this.#dialNamed(one, member.nodeId)));
+  }
+
+  *#dialNamed({ nodeId, endpoint }: Named, namer: string): Flow {
     const known = this.#members.get(nodeId);
     if (known !== undefined) {
       // What others say is a reason to look, never a verdict.
       if (!isPresent(known)) this.#lookAgain(known, endpoint);
       return;
     }
-    const name = `${nodeId}@${formatAddress(endpoint)}`;
-    const until = this.#failedNames.get(name);
-    if (until !== undefined && until > this.#kernel.now.monotonicMs) return;
-    if (this.#dialsWaiting.length >= LIMITS.dialsWaitingMax) return;
-    yield* this.#enterDial();
+    if (this.#dials.failedLately(nodeId, endpoint)) return;
+    if (!(yield* this.#dials.enter(namer))) return;
     try {
       if (this.#members.get(nodeId) !== undefined) return;
+      if (this.#dials.failedLately(nodeId, endpoint)) return;
       const greeted = yield* this.#greeting.greet(endpoint, nodeId);
       this.#settleEndpoint(greeted, endpoint);
       yield* this.#inLine(greeted.member);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
-      this.#rememberFailedName(name);
+      this.#dials.rememberFailure(nodeId, endpoint);
     } finally {
-      this.#leaveDial();
+      this.#dials.leave();
     }
   }
 
@@ -237,23 +252,6 @@ export class Joining {
     yield* this.#replication.exchange(member, endpoint);
     if (this.#members.has(member)) this.#members.setStatus(member, "alive", undefined);
     this.#replication.pushAll();
-  }
-
-  *#enterDial(): Flow {
-    if (this.#dials >= LIMITS.dialsMax) {
-      yield* wait<void>((resume) => this.#dialsWaiting.push(() => resume()));
-    }
-    this.#dials += 1;
-  }
-
-  #leaveDial(): void {
-    this.#dials -= 1;
-    this.#dialsWaiting.shift()?.();
-  }
-
-  #rememberFailedName(name: string): void {
-    if (this.#failedNames.size >= LIMITS.dialsWaitingMax) this.#failedNames.clear();
-    this.#failedNames.set(name, this.#kernel.now.monotonicMs + FAILED_NAME_MS);
   }
 
   // ---- pursuit --------------------------------------------------------------------------------
@@ -275,8 +273,12 @@ export class Joining {
       while (this.#members.has(member) && member.status !== "alive") {
         if (yield* this.#reach(member)) return;
         if (member.status === "joining" && this.#unreachedTooLong(member)) {
-          this.#members.remove(member);
-          return;
+          if (!member.joinedBefore) {
+            this.#members.remove(member);
+            return;
+          }
+          // Whoever repeats an old HELLO must not make us forget a node that we knew.
+          this.#members.setStatus(member, "down", member.reason);
         }
         yield* this.#pause(member, pause.next(this.#isShy(member)));
       }
@@ -307,26 +309,41 @@ export class Joining {
     return member.native === undefined && member.forgottenMs.length > 2;
   }
 
-  /** One attempt to reach a member where it was last. True when it is present again. */
+  /** One attempt to reach a member, wherever it may be. True when it is present again. */
   *#reach(member: Member): Flow<boolean> {
-    const { endpoint } = member;
+    const { endpoint, candidates } = member;
+    for (const candidate of candidates) {
+      if ((yield* this.#reachAt(member, candidate)) === "reached") return true;
+      if (member.status === "alive") return true;
+    }
     if (endpoint === undefined) return false;
+    const error = yield* this.#reachAt(member, endpoint);
+    if (error === "reached" || member.status === "alive") return true;
+    member.reason = error;
+    if (isRefusal(error) && member.status !== "one-way") {
+      this.#members.setStatus(member, "refused", error);
+    }
+    return false;
+  }
+
+  *#reachAt(member: Member, endpoint: Address): Flow<"reached" | DsnError> {
     try {
       // A PING wakes nobody; a HELLO makes a Python peer enter us and tell its application.
       if (member.native === undefined) yield* this.#ping(member, endpoint);
-      if (member.native !== undefined || member.status !== "joining") {
-        yield* this.#greeting.greet(endpoint, member.nodeId);
-      }
-      yield* this.meet(member);
-      return isPresent(member);
+      yield* this.#greeting.greet(endpoint, member.nodeId);
+      yield* this.#meetAt(member, endpoint);
+      return "reached";
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
-      member.reason = error;
-      if (isRefusal(error) && member.status !== "one-way") {
-        this.#members.setStatus(member, "refused", error);
-      }
-      return false;
+      return error;
     }
+  }
+
+  /** The member itself answered there, so that is where it is. */
+  *#meetAt(member: Member, endpoint: Address): Flow {
+    member.endpoint = endpoint;
+    member.candidates = [];
+    yield* this.meet(member);
   }
 
   *#ping(member: Member, endpoint: Address): Flow {
@@ -344,25 +361,22 @@ export class Joining {
   }
 
   #lookAgain(member: Member, endpoint: Address): void {
-    if (member.endpoint === undefined) member.endpoint = endpoint;
-    if (!sameAddress(member.endpoint, endpoint) && member.status === "down") {
+    member.endpoint ??= endpoint;
+    if (!sameAddress(member.endpoint, endpoint)) {
       this.#kernel.spawn(this.#tryElsewhere(member, endpoint));
-    } else {
+    } else if (member.status !== "refused") {
       this.pursue(member);
     }
   }
 
-  /** A node that is down may have moved: whoever answers there with its key is that node. */
+  /** A node that is not reached may have moved: whoever answers there with its key is that node. */
   *#tryElsewhere(member: Member, endpoint: Address): Flow {
-    const name = `${member.nodeId}@${formatAddress(endpoint)}`;
-    const until = this.#failedNames.get(name);
-    if (until !== undefined && until > this.#kernel.now.monotonicMs) return;
-    this.#rememberFailedName(name);
+    if (this.#dials.failedLately(member.nodeId, endpoint)) return;
+    this.#dials.rememberFailure(member.nodeId, endpoint);
     try {
       yield* this.#greeting.greet(endpoint, member.nodeId);
       if (!this.#members.has(member) || isPresent(member)) return;
-      member.endpoint = endpoint;
-      yield* this.meet(member);
+      yield* this.#meetAt(member, endpoint);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
     }
@@ -379,16 +393,25 @@ export class Joining {
       member.endpoint ??= endpoint;
       return;
     }
-    if (!isPresent(member) || member.endpoint === undefined) {
-      member.endpoint = endpoint;
+    member.endpoint ??= endpoint;
+    // Even a HELLO that is new to us may come from somebody who only passes it on.
+    const elsewhere = !sameAddress(member.endpoint, endpoint);
+    if (elsewhere) this.#addCandidate(member, endpoint);
+    if (!isPresent(member)) {
       if (member.status !== "joining") this.#members.setStatus(member, "joining", undefined);
       this.pursue(member);
-    } else if (!sameAddress(member.endpoint, endpoint)) {
+    } else if (elsewhere) {
       this.#considerMove(member, endpoint, restarted, fresh);
-    } else if (member.status === "alive") {
-      // It may have restarted, or dropped us: it holds nothing of ours for sure.
+    } else if (member.native !== undefined) {
+      // It may have restarted, or dropped us: it holds nothing of ours for sure. A Python peer
+      // asks for our state next; one that came before our answer would make it list a ghost.
       this.#replication.pushAll();
     }
+  }
+
+  #addCandidate(member: Member, endpoint: Address): void {
+    const others = member.candidates.filter((other) => !sameAddress(other, endpoint));
+    member.candidates = [endpoint, ...others].slice(0, CANDIDATES_MAX);
   }
 
   /** D02, D09: a HELLO alone moves nobody. The node itself must answer at the new address. */
@@ -408,8 +431,7 @@ export class Joining {
       if (!(error instanceof DsnError)) throw error;
       return;
     }
-    member.endpoint = endpoint;
-    yield* this.meet(member);
+    yield* this.#meetAt(member, endpoint);
   }
 
   *#movePython(member: Member, endpoint: Address): Flow {
@@ -426,8 +448,7 @@ export class Joining {
     }
     try {
       yield* this.#greeting.greet(endpoint, member.nodeId);
-      member.endpoint = endpoint;
-      yield* this.meet(member);
+      yield* this.#meetAt(member, endpoint);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
     }
@@ -445,38 +466,89 @@ export class Joining {
 
   /** A peer answered as to a stranger: it dropped us. Say HELLO, then report if it repeats. */
   forgotten(member: Member): void {
+    this.#noteForgotten(member);
+    this.visit(member);
+  }
+
+  #noteForgotten(member: Member): void {
     const nowMs = this.#kernel.now.monotonicMs;
     const lastMs = member.forgottenMs.at(-1);
+    member.push.needsHello = true;
     if (lastMs !== undefined && nowMs - lastMs < this.#kernel.settings.tickMs / 2) return;
     member.forgottenMs = [...member.forgottenMs, nowMs]
       .filter((ms) => nowMs - ms < 300_000)
       .slice(-8);
     member.push.held = undefined;
-    member.push.needsHello = true;
     if (member.forgottenMs.length > 2) this.#raiseOneWay(member);
-    if (
-      this.#isShy(member) &&
-      lastMs !== undefined &&
-      nowMs - lastMs < this.#kernel.settings.retryIdleMs
-    )
+  }
+
+  /**
+   * Makes sure that a present member lists us, sends it our state and takes its own.
+   *
+   * One at a time for each member; asked for meanwhile, it is done once more if it must be.
+   */
+  visit(member: Member): void {
+    const visit = this.#visits.get(member);
+    if (visit !== undefined) {
+      visit.again = true;
       return;
-    this.#kernel.spawn(this.#greetAgain(member));
+    }
+    this.#visits.set(member, { again: false });
+    this.#kernel.spawn(this.#visit(member));
+  }
+
+  *#visit(member: Member): Flow {
+    try {
+      yield* this.#greetAgain(member);
+    } finally {
+      const again = this.#visits.get(member)?.again === true;
+      this.#visits.delete(member);
+      if (again) this.#replication.pushAll();
+    }
   }
 
   *#greetAgain(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined || !isPresent(member)) return;
     try {
+      if (member.native === undefined && (yield* this.#askedPython(member, endpoint))) return;
       yield* this.#greeting.greet(endpoint, member.nodeId);
       yield* this.#replication.exchange(member, endpoint);
+      if (member.seesUs === false) yield* this.listen(member, endpoint);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
+      noteFailure(member, this.#kernel.now.monotonicMs);
       if (isRefusal(error)) {
         this.#alerts.raise(error, member.nodeId);
         this.#members.setStatus(member, "refused", error);
         this.pursue(member);
       }
     }
+  }
+
+  /**
+   * Asks a Python peer for its list, which changes nothing there, and greets it only if it dropped
+   * us: each HELLO to one that cannot call us back ends in a call of its disconnect callback.
+   *
+   * @returns true when no HELLO is due.
+   */
+  *#askedPython(member: Member, endpoint: Address): Flow<boolean> {
+    const heard = yield* this.#peerLists.ask(member, endpoint);
+    const nowMs = this.#kernel.now.monotonicMs;
+    if (heard.kind === "list") {
+      yield* this.#replication.exchange(member, endpoint);
+      yield* this.#kernel.within(LISTEN_MS, this.#heard(member, heard));
+      return true;
+    }
+    if (!isForgotten(heard.reply)) {
+      noteFailure(member, nowMs);
+      return true;
+    }
+    this.#noteForgotten(member);
+    const { retryIdleMs } = this.#kernel.settings;
+    if (this.#isShy(member) && nowMs - member.greetedAgainMs < retryIdleMs) return true;
+    member.greetedAgainMs = nowMs;
+    return false;
   }
 
   #raiseOneWay(member: Member): void {
@@ -503,14 +575,11 @@ export class Joining {
   /** We were suspended: nobody is to blame, and everybody may have dropped us (D15). */
   greetEverybody(): void {
     for (const member of this.#members.all()) {
-      if (isPresent(member)) this.#kernel.spawn(this.#greetAgain(member));
-      else this.pursue(member);
+      if (isPresent(member)) {
+        member.push.needsHello = true;
+        this.visit(member);
+      } else this.pursue(member);
     }
-  }
-
-  /** Greets and exchanges with a member that does not list us: the only way to its news. */
-  visit(member: Member): void {
-    this.#kernel.spawn(this.#greetAgain(member));
   }
 
   #pauses(): { next: (shy?: boolean) => number; reset: () => void } {

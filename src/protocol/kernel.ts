@@ -30,7 +30,14 @@ export interface KernelOptions {
 export interface RequestLimits {
   readonly answerBytesMax: number;
   readonly timeoutMs?: number | undefined;
+  /** Take an answer that comes long after its time-out: we were suspended, and it is old. */
+  readonly takesLate?: boolean;
 }
+
+/** A carrier's timer and ours may differ by this much. */
+const LATE_SLACK_MS = 1_000;
+
+const TOO_LATE: Reply = { kind: "failed", reason: "no-answer", detail: "the answer came too late" };
 
 export class Kernel {
   readonly settings: Settings;
@@ -94,13 +101,17 @@ export class Kernel {
     limits: RequestLimits,
     onReply: (index: number, reply: Reply) => void,
   ): void {
+    const timeoutMs = limits.timeoutMs ?? requestTimeoutMs(this.settings, payload.length);
+    const { answerBytesMax, takesLate = false } = limits;
+    // What a peer said before we were suspended is no ground to act on now.
+    const lateMs = takesLate ? Infinity : this.now.monotonicMs + timeoutMs + LATE_SLACK_MS;
     const targets = to.map((address, index) => {
       const exchange = this.#nextId();
-      this.#replies.set(exchange, (reply) => onReply(index, reply));
+      this.#replies.set(exchange, (reply) =>
+        onReply(index, this.now.monotonicMs > lateMs ? TOO_LATE : reply),
+      );
       return { exchange, to: address };
     });
-    const timeoutMs = limits.timeoutMs ?? requestTimeoutMs(this.settings, payload.length);
-    const { answerBytesMax } = limits;
     this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
   }
 
@@ -166,6 +177,21 @@ export class Kernel {
 
   *sleep(ms: number): Flow {
     yield* wait<void>((resume) => void this.after(ms, () => resume()));
+  }
+
+  /** Runs a flow and waits for its end, but no longer than `ms`; it goes on on its own then. */
+  *within(ms: number, flow: Flow<unknown>): Flow {
+    yield* wait<void>((resume, fail) => {
+      const cancel = this.after(ms, () => resume());
+      run(
+        flow,
+        () => {
+          cancel();
+          resume();
+        },
+        fail,
+      );
+    });
   }
 
   fireTimers(): void {

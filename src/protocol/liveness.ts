@@ -15,14 +15,14 @@ import { PING_REQUEST } from "../wire/ping.ts";
 import type { Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
 import type { Members } from "./members.ts";
-import type { Replication } from "./replication.ts";
+import { isForgotten, type Replication } from "./replication.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
-const LATE_TICKS = 3;
+const LATE_TICKS = 1;
 
 export class Liveness {
   readonly #kernel: Kernel;
@@ -30,7 +30,8 @@ export class Liveness {
   readonly #joining: Joining;
   readonly #replication: Replication;
   readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
-  #tickDueMs = 0;
+  #tickDueMs = Number.POSITIVE_INFINITY;
+  #cancelTick: () => void = () => undefined;
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
 
@@ -56,18 +57,24 @@ export class Liveness {
 
   #scheduleTick(ms: number): void {
     this.#tickDueMs = this.#kernel.now.monotonicMs + ms;
-    this.#kernel.after(ms, () => this.#tick());
+    this.#cancelTick();
+    this.#cancelTick = this.#kernel.after(ms, () => this.#tick());
+  }
+
+  /**
+   * Called before anything else of a step, so that nobody is sent a state who dropped us while we
+   * were suspended.
+   */
+  noticeSuspension(): void {
+    const { tickMs } = this.#kernel.settings;
+    if (this.#kernel.now.monotonicMs - this.#tickDueMs <= LATE_TICKS * tickMs) return;
+    this.#scheduleTick(tickMs);
+    this.#epoch += 1;
+    this.#joining.greetEverybody();
   }
 
   #tick(): void {
-    const { tickMs } = this.#kernel.settings;
-    const lateMs = this.#kernel.now.monotonicMs - this.#tickDueMs;
-    this.#scheduleTick(tickMs);
-    if (lateMs > LATE_TICKS * tickMs) {
-      this.#epoch += 1;
-      this.#joining.greetEverybody();
-      return;
-    }
+    this.#scheduleTick(this.#kernel.settings.tickMs);
     for (const member of this.#members.present()) this.#care(member);
     this.#replication.pushAll();
     this.#gossip();
@@ -85,18 +92,30 @@ export class Liveness {
 
   /** One random peer a tick: states both ways, and whom it lists. */
   #gossip(): void {
-    const reachable = this.#members
-      .present()
-      .filter(({ status, push }) => status === "alive" && !push.needsHello);
+    const reachable = this.#members.present().filter(({ status }) => status === "alive");
     const member = this.#kernel.pick(reachable);
     if (member?.endpoint === undefined) return;
     this.#kernel.spawn(this.#gossipWith(member, member.endpoint));
   }
 
   *#gossipWith(member: Member, endpoint: Address): Flow {
-    const reply = yield* this.#replication.exchange(member, endpoint);
-    if (reply.kind === "refused" && reply.status === 401) this.#joining.forgotten(member);
+    if (member.native === undefined || member.push.needsHello) {
+      this.#joining.visit(member);
+      return;
+    }
+    if (member.push.inFlight === 0) {
+      const reply = yield* this.#replication.exchange(member, endpoint);
+      if (isForgotten(reply)) this.#joining.forgotten(member);
+    }
     if (isPresent(member)) yield* this.#joining.listen(member, endpoint);
+  }
+
+  /** A Python peer calls only those that it lists. */
+  pingedFrom(address: string): void {
+    for (const member of this.#members.present()) {
+      if (member.endpoint?.address !== address && member.source !== address) continue;
+      noteListed(member, this.#kernel.now.monotonicMs);
+    }
   }
 
   /** Something hints that the member is gone: look now instead of at the next tick. */
@@ -118,7 +137,6 @@ export class Liveness {
     try {
       const trouble = yield* this.#tries(member, epoch);
       if (trouble === undefined || epoch !== this.#epoch || !isPresent(member)) return;
-      member.push.needsHello = member.native === undefined;
       if (member.heardMs > startedMs || (member.status === "one-way" && this.#isFresh(member))) {
         this.#members.setStatus(member, "one-way", trouble);
       } else {
@@ -148,6 +166,7 @@ export class Liveness {
         this.#answered(member, reply.peerUnixSeconds);
         return undefined;
       }
+      noteFailure(member, this.#kernel.now.monotonicMs);
       trouble = troubleOf(reply, {
         what: `reach ${member.nodeId}`,
         to: endpoint,

@@ -27,7 +27,8 @@ export interface NativeFacts {
 
 /** How far our own state got at one peer. There is no queue: the newest version replaces all. */
 export interface PushState {
-  inFlight: boolean;
+  /** UPDATEs on their way to it. */
+  inFlight: number;
   /** The newest version that the peer has proved to hold. */
   held: number | undefined;
   /** The content that it proved to hold, to tell a duplicate from a refusal. */
@@ -35,10 +36,16 @@ export interface PushState {
   /** The peer answered nothing to this version: it holds the same content, or a newer time. */
   doubtful: number | undefined;
   /**
-   * A Python peer that may have dropped us must be greeted before it is sent a state: it would
-   * store it under an id without an address, list a ghost, and report a false disconnect.
+   * It may have dropped us, so it is greeted before it is sent a state. A Python peer would store
+   * the state under an id without an address, list a ghost, and report a false disconnect.
    */
   needsHello: boolean;
+  /** A Python peer that we failed to reach may drop us until then; monotonic ms. */
+  uncertainUntilMs: number;
+  /** The last sign that a Python peer lists us: its list, its HELLO, its PING; monotonic ms. */
+  listedMs: number;
+  /** A request with this version of ours ended without an answer: the peer may hold it or not. */
+  unanswered: number | undefined;
 }
 
 export interface Member {
@@ -47,6 +54,11 @@ export interface Member {
   readonly publicKey: Uint8Array;
   /** Where we call it; undefined while it has told no usable port. */
   endpoint: Address | undefined;
+  /**
+   * Where HELLOs of it came from lately that are not its endpoint, newest first. Anybody can repeat
+   * a HELLO from anywhere, so they are only tried, one after the other, when it is not reached.
+   */
+  candidates: readonly Address[];
   /** The IP address that it said HELLO from; undefined when we dialled it. */
   source: string | undefined;
   status: PeerStatus;
@@ -73,6 +85,8 @@ export interface Member {
   readonly push: PushState;
   /** A probe of it is under way. */
   probing: boolean;
+  /** Monotonic ms of our last HELLO to it because it did not list us. */
+  greetedAgainMs: number;
   /** Monotonic ms of the times that it had forgotten us, newest last. */
   forgottenMs: number[];
 }
@@ -82,6 +96,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     nodeId,
     publicKey,
     endpoint: undefined,
+    candidates: [],
     source: undefined,
     status: "joining",
     reason: undefined,
@@ -96,13 +111,17 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     server: undefined,
     replica: undefined,
     push: {
-      inFlight: false,
+      inFlight: 0,
       held: undefined,
       heldText: undefined,
       doubtful: undefined,
       needsHello: false,
+      uncertainUntilMs: Number.NEGATIVE_INFINITY,
+      listedMs: Number.NEGATIVE_INFINITY,
+      unanswered: undefined,
     },
     probing: false,
+    greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
   };
 }
@@ -112,9 +131,41 @@ export function isPresent(member: Member): boolean {
   return member.status === "alive" || member.status === "suspect" || member.status === "one-way";
 }
 
+/** A Python peer that we could not reach drops us some seconds after the last of its own tries. */
+const UNCERTAIN_MS = 10_000;
+/** A Python peer that lists us calls every 3 s; it drops us a second after a call that failed. */
+const LISTS_US_MS = 3_900;
+/** One that dropped us before may do so again for the same reason. */
+const FORGETFUL_MS = 300_000;
+
+/** A request to the member failed: if it is a Python peer, it may be about to drop us. */
+export function noteFailure(member: Member, nowMs: number): void {
+  if (member.native !== undefined) return;
+  member.push.needsHello = true;
+  member.push.uncertainUntilMs = nowMs + UNCERTAIN_MS;
+}
+
+/** The peer lists us: it said so, or it called us as it calls those that it lists. */
+export function noteListed(member: Member, nowMs: number): void {
+  member.push.listedMs = nowMs;
+}
+
+/** Whether the member may not list us, so that it must not be sent a state: see {@link PushState}. */
+export function mayNotListUs({ native, push, forgottenMs }: Member, nowMs: number): boolean {
+  if (push.needsHello) return true;
+  if (native !== undefined) return false;
+  const lastForgottenMs = forgottenMs.at(-1) ?? Number.NEGATIVE_INFINITY;
+  return (
+    nowMs < push.uncertainUntilMs ||
+    nowMs - push.listedMs > LISTS_US_MS ||
+    nowMs - lastForgottenMs < FORGETFUL_MS
+  );
+}
+
 /** The peer may have lost what it held of us: a restart, a failure, a HELLO. */
 export function resetPush(member: Member): void {
   member.push.held = undefined;
   member.push.heldText = undefined;
   member.push.doubtful = undefined;
+  member.push.unanswered = undefined;
 }

@@ -116,6 +116,7 @@ export class Messaging {
       const reply = yield* this.#kernel.request(endpoint, MessageType.DATA, payload, {
         answerBytesMax: LIMITS.smallAnswerBytesMax,
         timeoutMs: leftMs,
+        takesLate: true,
       });
       if (reply.kind === "answer") return reply;
       const pauseMs = settings.probePauseMs;

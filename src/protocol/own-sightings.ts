@@ -11,7 +11,7 @@ import type { StatePacket } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
-import type { OwnState } from "./own-state.ts";
+import { above, type OwnState } from "./own-state.ts";
 
 const LEAP_PAUSE_MS = 1_000;
 const LEAPS_PER_MINUTE_MAX = 3;
@@ -36,7 +36,7 @@ export class OwnSightings {
   /** A peer showed this state, and our signature on it is valid. True when we stepped above it. */
   shown(packet: StatePacket): boolean {
     const ours = this.#own;
-    if (!Number.isFinite(packet.version) || packet.version < ours.version) return false;
+    if (!Number.isFinite(above(packet.version)) || packet.version < ours.version) return false;
     if (packet.version === ours.version && packet.text === ours.text) return false;
     return this.#leap(packet.version);
   }
@@ -48,12 +48,7 @@ export class OwnSightings {
    * @returns true when we stepped above its clock and must publish again.
    */
   refusedAsOld(member: Member, peerUnixSeconds: number | undefined): boolean {
-    const target = peerUnixSeconds === undefined ? 0 : peerUnixSeconds + CLOCK_SLACK_SECONDS;
-    // Once: a peer must not be able to drive our versions ahead by its mere clock.
-    if (!this.#leaptForClock && target > this.#own.version) {
-      this.#leaptForClock = true;
-      return this.#leap(target);
-    }
+    if (this.#leapForClock(peerUnixSeconds)) return true;
     const { nodeId } = member;
     const behind =
       peerUnixSeconds === undefined ? 0 : peerUnixSeconds - this.#kernel.now.unixSeconds;
@@ -71,7 +66,25 @@ export class OwnSightings {
     return false;
   }
 
-  #leap(above: number): boolean {
+  /**
+   * A Python peer refused the first state that it was shown: it holds the same content, or a newer
+   * time. Without a mark we cannot tell, and step above its clock to be heard (D22).
+   *
+   * @returns as {@link refusedAsOld}.
+   */
+  refusedAtFirst(peerUnixSeconds: number | undefined): boolean {
+    return this.#own.forgetful && this.#leapForClock(peerUnixSeconds);
+  }
+
+  /** Once: a peer must not be able to drive our versions ahead by its mere clock. */
+  #leapForClock(peerUnixSeconds: number | undefined): boolean {
+    const target = peerUnixSeconds === undefined ? 0 : peerUnixSeconds + CLOCK_SLACK_SECONDS;
+    if (this.#leaptForClock || target <= this.#own.version) return false;
+    this.#leaptForClock = true;
+    return this.#leap(target);
+  }
+
+  #leap(target: number): boolean {
     const { monotonicMs, unixSeconds } = this.#kernel.now;
     this.#leapsMs = this.#leapsMs.filter((leap) => monotonicMs - leap < 60_000);
     if (this.#leapsMs.length >= LEAPS_PER_MINUTE_MAX) {
@@ -81,7 +94,7 @@ export class OwnSightings {
     const last = this.#leapsMs.at(-1);
     if (last !== undefined && monotonicMs - last < LEAP_PAUSE_MS) return false;
     this.#leapsMs.push(monotonicMs);
-    this.#own.leapAbove(above, unixSeconds);
+    this.#own.leapAbove(target, unixSeconds);
     return true;
   }
 

@@ -30,11 +30,14 @@ export class OwnState {
   readonly #encoded = new Map<string, string>();
   /** Length of the canonical JSON without its braces; ASCII, so characters are bytes. */
   #encodedLength = 0;
+  /** What earlier lives have shown is not known: there is no mark. */
+  readonly forgetful: boolean;
   #floor: number;
 
   /** @param floor Versions up to this one may have been shown before a restart; Unix seconds. */
   constructor(floor: number) {
     this.#floor = floor;
+    this.forgetful = floor === 0;
   }
 
   get entries(): Entries {

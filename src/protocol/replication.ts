@@ -22,21 +22,25 @@ import type { Alerts } from "./alerts.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, mayNotListUs, noteFailure } from "./member.ts";
 import type { Members } from "./members.ts";
 import { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
-import type { Trust } from "./trust.ts";
+import { sameBytes, type Trust } from "./trust.ts";
 import { judgeVersion } from "./version-rule.ts";
 
 const NOTHING = new Uint8Array();
+/** Canonical JSON of a state without entries. */
+const EMPTY = "{}";
 
 export interface ReplicationHooks {
   /** The peer does not know us (any more): say HELLO again. */
   readonly onForgotten: (member: Member, reply: Reply) => void;
+  /** The peer may not list us: make sure that it does, then send it the newest state. */
+  readonly onMayNotListUs: (member: Member) => void;
   /** The peer did not take a push: see whether it is there. */
   readonly onSilent: (member: Member) => void;
   /** A verified state came from a node that is not a member (any more). */
@@ -130,15 +134,21 @@ export class Replication {
     const receivers: { member: Member; endpoint: Address }[] = [];
     for (const member of this.#members.present()) {
       const { endpoint, push } = member;
-      if (endpoint === undefined || push.inFlight || push.held === signed.version) continue;
-      if (member.status === "one-way" || push.needsHello) continue;
-      receivers.push({ member, endpoint });
+      if (endpoint === undefined || push.inFlight > 0 || push.held === signed.version) continue;
+      if (member.status === "one-way") continue;
+      if (mayNotListUs(member, this.#kernel.now.monotonicMs)) this.#hooks.onMayNotListUs(member);
+      else receivers.push({ member, endpoint });
     }
     if (receivers.length > 0) this.#push(signed, receivers);
   }
 
+  /** The member has proved to hold our newest version. */
+  isHeldBy({ push }: Member): boolean {
+    return this.#signed !== undefined && push.held === this.#signed.version;
+  }
+
   #push(signed: SignedState, receivers: readonly { member: Member; endpoint: Address }[]): void {
-    for (const { member } of receivers) member.push.inFlight = true;
+    for (const { member } of receivers) member.push.inFlight += 1;
     this.#kernel.broadcast(
       receivers.map(({ endpoint }) => endpoint),
       MessageType.UPDATE,
@@ -147,23 +157,27 @@ export class Replication {
       (index, reply) => {
         const member = receivers[index]?.member;
         if (member === undefined) return;
-        member.push.inFlight = false;
+        member.push.inFlight -= 1;
         this.#kernel.spawn(this.#pushed(member, signed, reply));
       },
     );
   }
 
   *#pushed(member: Member, signed: SignedState, reply: Reply): Flow {
-    const { push } = member;
     if (reply.kind === "answer") {
       yield* this.#taken(member, signed, reply);
       if (this.#signed !== signed) this.pushAll();
     } else if (reply.kind === "refused" && isForgotten(reply)) {
       this.#hooks.onForgotten(member, reply);
     } else {
-      push.needsHello = member.native === undefined;
+      this.#untaken(member, signed);
       this.#hooks.onSilent(member);
     }
+  }
+
+  #untaken(member: Member, signed: SignedState): void {
+    member.push.unanswered = signed.version;
+    noteFailure(member, this.#kernel.now.monotonicMs);
   }
 
   /**
@@ -173,38 +187,47 @@ export class Replication {
    */
   *exchange(member: Member, endpoint: Address): Flow<Reply> {
     const signed = yield* this.#signedState();
+    member.push.inFlight += 1;
     const reply = yield* this.#kernel.request(endpoint, MessageType.UPDATE, signed.packet, {
       answerBytesMax: LIMITS.stateAnswerBytesMax,
     });
+    member.push.inFlight -= 1;
     if (reply.kind === "answer") yield* this.#taken(member, signed, reply);
+    else if (!isForgotten(reply)) this.#untaken(member, signed);
+    if (this.#signed !== signed) this.pushAll();
     return reply;
   }
 
   *#taken(member: Member, signed: SignedState, reply: Extract<Reply, { kind: "answer" }>): Flow {
     const { push } = member;
     if (reply.payload.length > 0) {
-      push.held = signed.version;
-      push.heldText = signed.text;
-      push.doubtful = undefined;
-      this.#alerts.clear(member.nodeId, "DSN_CLOCK_BEHIND");
-      yield* this.#ingestAnswer(member, reply.payload);
+      yield* this.#ingestAnswer(member, reply.payload, signed);
       return;
     }
     // The peer refused in silence. If it proved to hold this version before, it still does.
     if (push.held === signed.version) return;
-    const changed = push.heldText === undefined ? false : push.heldText !== signed.text;
+    // Python takes an empty state every time, unless it holds a newer time.
+    const changed = signed.text === EMPTY || (push.heldText ?? signed.text) !== signed.text;
+    // It may hold this very version, if only its answer was lost.
+    const unsure = push.unanswered === signed.version && signed.text !== EMPTY;
     const again = push.doubtful === signed.version;
     push.doubtful = signed.version;
-    if (changed && !again) {
+    const first = push.heldText === undefined;
+    // Of two contents refused one after the other, at most one is what it holds.
+    push.heldText ??= signed.text;
+    if (again || unsure) return;
+    if (changed) {
       // It holds other content under a time that is not older: our clock is behind what it saw.
       if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#publish();
+    } else if (first && this.#sightings.refusedAtFirst(reply.peerUnixSeconds)) {
+      this.#publish();
     }
   }
 
   // ---- theirs to us ---------------------------------------------------------------------------
 
   /** An answer to our UPDATE carries the state of the node asked, or one of ours that is newer. */
-  *#ingestAnswer(member: Member, payload: Uint8Array): Flow {
+  *#ingestAnswer(member: Member, payload: Uint8Array, signed: SignedState): Flow {
     let decoded: ReturnType<typeof decodeStatePacket>;
     try {
       decoded = decodeStatePacket(payload);
@@ -218,6 +241,7 @@ export class Replication {
     }
     // D05: only the node that was asked may answer, and only for itself.
     if (packet.nodeId !== member.nodeId || !this.#members.has(member)) return;
+    this.#proved(member, signed);
     const valid = yield* this.#kernel.verify(
       member.publicKey,
       "python",
@@ -229,6 +253,16 @@ export class Replication {
       return;
     }
     this.#accept(member, packet, payload);
+  }
+
+  /** An answer with the state of the peer says that it took ours. */
+  #proved(member: Member, signed: SignedState): void {
+    const { push } = member;
+    if (push.held !== undefined && push.held > signed.version) return;
+    push.held = signed.version;
+    push.heldText = signed.text;
+    push.doubtful = undefined;
+    this.#alerts.clear(member.nodeId, "DSN_CLOCK_BEHIND");
   }
 
   /** Somebody shows a state of ours. Only our own signature makes it more than a rumour. */
@@ -260,6 +294,10 @@ export class Replication {
       throw refusals.notWhitelisted(nodeId, this.#options.nodeId);
     }
     const member = this.#members.get(nodeId);
+    // The identity may have been forgotten, and another let in, while the signature was checked.
+    if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
+      throw refusals.notInAddressBook(nodeId, true);
+    }
     if (member === undefined || (!isPresent(member) && member.status !== "joining")) {
       // D15: it believes that we know it. The reference never says HELLO again, so we do.
       if (member !== undefined) this.#hooks.onAbsentOwner(member);

@@ -55,8 +55,10 @@ export const LIMITS = {
   joiningPerSourceMax: 64,
   /** Dials under way at once because somebody named a node to us. */
   dialsMax: 16,
-  /** Names waiting to be dialled. */
+  /** Names waiting to be dialled, for each member that named them. */
   dialsWaitingMax: 1_024,
+  /** Names remembered because they led nowhere. */
+  failedNamesMax: 16_384,
   /** All replicas together, as text. */
   replicaBytesMax: 1024 * 1024 * 1024,
   /** Signatures remembered per sender to drop repeated messages. */

@@ -48,6 +48,8 @@ export interface ChaosPlan {
   readonly key: string | undefined;
   /** Real ECDSA. */
   readonly real: boolean;
+  /** Peers that behave as the Python implementation does; they start when the others are up. */
+  readonly pythons: readonly string[];
   /** One of the nodes lies. */
   readonly liar: string | undefined;
   readonly closesConnections: boolean;
@@ -67,10 +69,18 @@ export function planChaos(seed: number): ChaosPlan {
   const draw = new Draw(seed);
   const names = Array.from({ length: draw.whole(3, 8) }, (_, index) => `n${index}`);
   const endMs = draw.whole(30_000, 75_000);
-  const liar = draw.chance(0.35) ? "liar" : undefined;
+  const pythons = draw.chance(0.25) ? ["p0", "p1"].slice(draw.whole(0, 1)) : [];
+  // A Python peer believes any member that says it is somebody else.
+  const liar = pythons.length === 0 && draw.chance(0.4) ? "liar" : undefined;
   const script: Act[] = [...writes(draw, names, endMs)];
+  for (const node of pythons) {
+    for (let atMs = 1_500; atMs < endMs; atMs += draw.between(500, 6_000)) {
+      const value = `v${Math.round(atMs)}`;
+      script.push({ atMs, what: { kind: "write", node, key: draw.one(["a", "b"]), value } });
+    }
+  }
   for (let atMs = 2_000; atMs < endMs; atMs += draw.between(1_000, 9_000)) {
-    script.push(...trouble(draw, names, atMs, endMs));
+    script.push(...trouble(draw, names, pythons, atMs, endMs));
   }
   script.sort((a, b) => a.atMs - b.atMs);
   // The first two are everybody's bootstrap nodes: without one of them nobody finds anybody.
@@ -84,6 +94,7 @@ export function planChaos(seed: number): ChaosPlan {
     joins,
     key: draw.chance(0.5) ? "network key" : undefined,
     real: seed % 25 === 7,
+    pythons,
     liar,
     closesConnections: draw.chance(0.5),
     script,
@@ -155,8 +166,15 @@ const TROUBLES = [
 ] as const;
 
 /** One kind of trouble, with its end. */
-function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: number): Act[] {
-  const [node, other] = draw.two(names);
+function trouble(
+  draw: Draw,
+  names: readonly string[],
+  pythons: readonly string[],
+  atMs: number,
+  endMs: number,
+): Act[] {
+  const [from, to] = draw.two([...names, ...pythons]);
+  const node = draw.one([names[0] ?? "", ...names]);
   const untilMs = Math.min(endMs, atMs + draw.between(500, 20_000));
   const window = (begin: Fault, end: Fault): Act[] => [
     { atMs, what: begin },
@@ -175,14 +193,14 @@ function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: numb
         { kind: "duplicate", rate: 0 },
       );
     case "partition": {
-      const left = names.filter(() => draw.chance(0.5));
+      const left = [...names, ...pythons].filter(() => draw.chance(0.5));
       return window({ kind: "partition", left }, { kind: "mend" });
     }
     case "cut":
-      return window({ kind: "cut", from: node, to: other }, { kind: "mend" });
+      return window({ kind: "cut", from, to }, { kind: "mend" });
     case "block": {
       const barrier = draw.one<Barrier>(["reject", "silent"]);
-      return window({ kind: "block", from: node, to: other, barrier }, { kind: "mend" });
+      return window({ kind: "block", from, to, barrier }, { kind: "mend" });
     }
     case "crash": {
       const backMs = Math.min(endMs, atMs + draw.one([50, 900, 5_000, 15_000]));
@@ -209,8 +227,8 @@ function trouble(draw: Draw, names: readonly string[], atMs: number, endMs: numb
 
 /** The plan as lines that a person can read. */
 export function describePlan(plan: ChaosPlan): string {
-  const { seed, names, key, real, liar, endMs, dead } = plan;
-  const head = `seed ${seed}: ${names.join(" ")}${liar === undefined ? "" : " and a liar"}, ${
+  const { seed, names, pythons, key, real, liar, endMs, dead } = plan;
+  const head = `seed ${seed}: ${[...names, ...pythons].join(" ")}${liar === undefined ? "" : " and a liar"}, ${
     key === undefined ? "no network key" : "a network key"
   }, ${real ? "real" : "toy"} signatures, faults end at ${Math.round(endMs)} ms${
     dead.length === 0 ? "" : `, ${dead.join(" ")} stays dead`

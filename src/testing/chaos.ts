@@ -13,6 +13,10 @@ export interface ChaosResult {
 
 /** All nodes must agree this soon after the last fault. */
 export const CONVERGE_MS = 30_000;
+/** With Python peers: what they lost comes with their own gossip, to one peer in some seconds. */
+export const CONVERGE_MIXED_MS = 180_000;
+/** A Python peer may be in the middle of three failing calls when the faults end. */
+const PYTHON_SETTLED_MS = 15_000;
 /** Then they are watched this long: what they agree on must stay. */
 const WATCH_MS = 9_000;
 /** Timers per member at rest: probe, pursuit, tick, bootstrap. */
@@ -28,13 +32,18 @@ export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): Ch
   const stage = new Stage(simulation, plan);
   for (const name of plan.names) stage.start(name);
   if (plan.liar !== undefined) stage.startLiar(plan.liar);
+  if (plan.pythons.length > 0) simulation.run(1_000);
+  for (const name of plan.pythons) stage.startPython(name);
   for (const act of plan.script) stage.perform(act);
   stage.end();
-  const convergedMs = simulation.converge(CONVERGE_MS);
-  simulation.run(WATCH_MS);
+  const mixed = plan.pythons.length > 0;
+  const settledMs = simulation.clock.nowMs + PYTHON_SETTLED_MS;
+  const convergedMs = simulation.converge(mixed ? CONVERGE_MIXED_MS : CONVERGE_MS);
+  simulation.run(mixed ? PYTHON_SETTLED_MS + WATCH_MS : WATCH_MS);
   const later = simulation.unconverged();
   if (later.length > 0) throw new Error(`seed ${plan.seed}: fell apart: ${later.join("; ")}`);
   simulation.verify();
+  checkPythons(simulation, settledMs, plan.dead);
   checkRest(simulation);
   return { convergedMs, digest: simulation.trace.digest() };
 }
@@ -53,6 +62,11 @@ class Stage {
   start(name: string): void {
     const { joins, key } = this.#plan;
     this.#simulation.add(name, { join: joins[name] ?? [], key });
+  }
+
+  startPython(name: string): void {
+    const { key } = this.#plan;
+    this.#simulation.addPython(name, { join: ["n0", "n1"], key });
   }
 
   startLiar(name: string): void {
@@ -82,7 +96,8 @@ class Stage {
         network.duplicateRate = what.rate;
         break;
       case "partition": {
-        const right = this.#plan.names.filter((name) => !what.left.includes(name));
+        const all = [...this.#plan.names, ...this.#plan.pythons];
+        const right = all.filter((name) => !what.left.includes(name));
         network.partition(what.left.map(address), right.map(address));
         break;
       }
@@ -111,6 +126,11 @@ class Stage {
         simulation.node(what.node).skewSeconds = what.skewSeconds;
         break;
       case "write": {
+        const python = simulation.pythons.get(what.node);
+        if (python !== undefined) {
+          python.write(what.key, what.value ?? "");
+          break;
+        }
         const node = simulation.node(what.node);
         if (node.running && !node.paused) simulation.write(what.node, what.key, what.value);
         break;
@@ -140,6 +160,19 @@ class Stage {
       simulation.resume(name);
       simulation.write(name, "last", `word of ${name}`);
     }
+    for (const [name, python] of simulation.pythons) python.write("last", `word of ${name}`);
+  }
+}
+
+/** While links are good, no Python peer lists a ghost or is told of a false disconnect. */
+function checkPythons(simulation: Simulation, sinceMs: number, dead: readonly string[]): void {
+  for (const { name, ghosts, disconnects } of simulation.pythons.values()) {
+    const wrong = [...ghosts, ...disconnects].filter(
+      ({ nodeId, atMs }) => atMs > sinceMs && !dead.includes(nodeId),
+    );
+    if (wrong.length === 0) continue;
+    const which = wrong.map(({ nodeId, atMs }) => `${nodeId} at ${Math.round(atMs)} ms`).join();
+    throw new Error(`seed ${simulation.seed}: ${name} was made to disconnect ${which}`);
   }
 }
 

@@ -12,6 +12,7 @@ export { seededBytes, seededRandom } from "./random.ts";
 export { type Passing, SimCarrier, type SimHost, type Tamper } from "./sim-carrier.ts";
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
+export { type PythonOptions, SimPython } from "./sim-python.ts";
 export { type AddOptions, type RestartOptions, SIM_PORT, Simulation } from "./simulation.ts";
 export { createToySignatures } from "./toy-signatures.ts";
 export { Trace } from "./trace.ts";

@@ -16,6 +16,7 @@ import { seededBytes, seededRandom } from "./random.ts";
 import { SimCarrier, type SimHost } from "./sim-carrier.ts";
 import { type LinkOptions, SimNetwork } from "./sim-network.ts";
 import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
+import { type PythonOptions, SimPython } from "./sim-python.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -65,8 +66,8 @@ export class Simulation {
   readonly entropy: (length: number) => Uint8Array;
   /** Nodes with a core of ours, by name. */
   readonly nodes = new Map<string, SimNode>();
-  /** Hosts of other kinds: Python peers. */
-  readonly others = new Map<string, SimHost>();
+  /** Peers that behave as the Python implementation does, by name. */
+  readonly pythons = new Map<string, SimPython>();
   /** Names of nodes that lie: nobody needs to agree with them. */
   readonly liars = new Set<string>();
   /** Whether the end of a process closes its connections, as a TCP stack does. */
@@ -113,7 +114,7 @@ export class Simulation {
 
   *hosts(): Generator<SimHost> {
     yield* this.nodes.values();
-    yield* this.others.values();
+    yield* this.pythons.values();
   }
 
   /** Starts a node on a host of that name. Its address is its own for ever. */
@@ -122,6 +123,16 @@ export class Simulation {
     const cloned = options.cloneOf === undefined ? undefined : this.#disks.get(options.cloneOf);
     if (cloned !== undefined) this.#disks.set(name, { ...cloned, pins: new Map(cloned.pins) });
     return this.#start(name, options);
+  }
+
+  /** Starts a peer that behaves as the Python implementation does. */
+  addPython(name: string, options: PythonOptions = {}): SimPython {
+    const disk = this.#disks.get(name) ?? this.#newDisk();
+    this.#disks.set(name, disk);
+    this.pythons.get(name)?.crash();
+    const peer = new SimPython(this, name, options, disk.keyPair);
+    this.pythons.set(name, peer);
+    return peer;
   }
 
   /** The process dies: nothing is said, everything in memory is gone. */
@@ -298,14 +309,14 @@ export class Simulation {
     const problems: string[] = [];
     const running = this.running();
     const lying = new Set([...this.liars].map((name) => this.nodes.get(name)?.nodeId));
-    const others = [...this.others.values()].filter(({ running }) => running);
-    const expected = [...running, ...others].map(({ nodeId }) => nodeId);
-    const wanted = new Map(running.map((owner) => [owner, show(owner.read(owner.nodeId))]));
-    for (const node of running) {
+    const hosts = [...running, ...[...this.pythons.values()].filter(({ running }) => running)];
+    const wanted = new Map(hosts.map((owner) => [owner, show(owner.read(owner.nodeId))]));
+    for (const node of hosts) {
       const listed = node.present().filter((nodeId) => !lying.has(nodeId));
-      if (!sameSet(listed, expected.filter((nodeId) => nodeId !== node.nodeId)))
+      const expected = hosts.filter((other) => other.nodeId !== node.nodeId);
+      if (!sameSet(listed, expected.map(({ nodeId }) => nodeId)))
         problems.push(`${node.name} lists [${listed.sort().join()}]`);
-      for (const owner of running) {
+      for (const owner of hosts) {
         const held = show(node.read(owner.nodeId));
         if (wanted.get(owner) !== held)
           problems.push(`${node.name} reads ${held} of ${owner.name}, not ${wanted.get(owner)}`);

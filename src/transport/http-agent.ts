@@ -43,7 +43,11 @@ export class HttpAgent extends Agent {
 
   /** Closes the idle connections to `to`: one of them was dead, so the others will be. */
   dropIdle(to: Address): void {
-    for (const socket of [...(this.freeSockets[this.#nameOf(to)] ?? [])]) socket.destroy();
+    for (const socket of [...(this.freeSockets[this.#nameOf(to)] ?? [])]) {
+      // A socket that is closed may still tell what the other side did before.
+      this.#idle.delete(socket);
+      socket.destroy();
+    }
   }
 
   override createConnection(

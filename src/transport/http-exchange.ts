@@ -17,6 +17,7 @@ import { BodyCollector, type ByteBudget } from "./body.ts";
 import type { Address, FailureReason, Reply, RequestOptions } from "./carrier.ts";
 import { openAnswer, whenDone } from "./framing.ts";
 import type { HttpAgent } from "./http-agent.ts";
+import { aboutPeer, describe, problemOf } from "./http-reading.ts";
 import type { CarrierLimits } from "./limits.ts";
 
 export interface ExchangeContext {
@@ -28,7 +29,6 @@ export interface ExchangeContext {
 
 /** setTimeout() takes longer times for 1 ms. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
-const SERVER_NAME_CHARS_MAX = 64;
 
 /** What a socket says that died before the request reached anybody. */
 const STALE_CODES: ReadonlySet<string | undefined> = new Set(["ECONNRESET", "EPIPE"]);
@@ -183,7 +183,7 @@ export class HttpExchange {
     if (this.#settled) return;
     this.#response = response;
     const status = response.statusCode ?? 0;
-    const problem = problemOf(response, status);
+    const problem = problemOf(status, response.headers);
     if (problem !== undefined) this.fail("not-dsn", problem);
     else if (status === 200) this.#readAnswer(response);
     else this.#readRefusal(response, status);
@@ -210,21 +210,11 @@ export class HttpExchange {
   }
 
   #open(response: IncomingMessage, answer: BodyCollector): void {
-    const { date, server } = response.headers;
-    const opened = whenDone(
-      openAnswer(this.#context.seal, this.#type, answer.bytes()),
-      (payload) => {
-        if (payload === undefined) return this.fail("not-dsn", "the answer does not open");
-        const peerUnixSeconds = unixSeconds(date);
-        const name = server === undefined ? undefined : String(server);
-        this.#settle({
-          kind: "answer",
-          payload,
-          peerUnixSeconds,
-          server: name?.slice(0, SERVER_NAME_CHARS_MAX),
-        });
-      },
-    );
+    const { seal } = this.#context;
+    const opened = whenDone(openAnswer(seal, this.#type, answer.bytes()), (payload) => {
+      if (payload === undefined) this.fail("not-dsn", "the answer does not open");
+      else this.#settle({ kind: "answer", payload, ...aboutPeer(response.headers) });
+    });
     if (opened instanceof Promise) opened.catch((error) => this.fail("not-dsn", describe(error)));
   }
 
@@ -256,31 +246,4 @@ export class HttpExchange {
     this.#answer?.release();
     this.#body = undefined;
   }
-}
-
-/** Why a response is no answer of a DSN node, or `undefined`. */
-function problemOf(response: IncomingMessage, status: number): string | undefined {
-  if (status >= 300 && status < 400) return `a redirect (HTTP ${status}), which is not followed`;
-  const encoding: string = response.headers["content-encoding"] ?? "identity";
-  return encoding === "identity" ? undefined : `an answer in the encoding "${encoding}"`;
-}
-
-let lastDate: { readonly text: string; readonly unixSeconds: number | undefined } | undefined;
-
-/** Parsing a date costs as much as the rest of a header, and it changes once a second. */
-function unixSeconds(date: string | undefined): number | undefined {
-  if (date === undefined) return undefined;
-  if (lastDate?.text !== date) {
-    const ms = Date.parse(date);
-    lastDate = { text: date, unixSeconds: Number.isFinite(ms) ? ms / 1000 : undefined };
-  }
-  return lastDate.unixSeconds;
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { code } = error as NodeJS.ErrnoException;
-  // Of several addresses tried, the error of the whole has no text of its own.
-  const message = error.message === "" ? "no address answered" : error.message;
-  return code === undefined || message.includes(code) ? message : `${code}: ${message}`;
 }

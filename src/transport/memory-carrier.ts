@@ -156,7 +156,8 @@ export class MemoryCarrier implements Carrier {
     carry(this.host, to.address, () => {
       const receiver = find(to);
       if (receiver === undefined) return back(NOBODY);
-      receiver.#receive(this.host, type, body.slice(), (reply) => {
+      // Not `slice()`, which of a Buffer is no copy.
+      receiver.#receive(this.host, type, new Uint8Array(body), (reply) => {
         if (reply.kind === "answer") receiver.#connected.set(this, to);
         back(reply);
       });

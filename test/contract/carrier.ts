@@ -100,6 +100,20 @@ export function describeCarrier(name: string, setup: CarrierSetup): void {
       expect(hex(answered)).toBe(hex(bytes(64, 2)));
     });
 
+    it("shares no memory between the receivers of a broadcast", async () => {
+      const answers: string[] = [];
+      const handler: CarrierListener["onRequest"] = ({ payload }, respond) => {
+        respond({ kind: "answer", payload: payload.slice() });
+        payload.fill(0xff);
+      };
+      const to = [(await serve(handler)).at, (await serve(handler)).at];
+      create().broadcast(to, data(bytes(50, 1)), OPTIONS, (_, reply) => {
+        answers.push(reply.kind === "answer" ? hex(reply.payload) : reply.kind);
+      });
+      await until(() => answers.length === 2);
+      expect(answers).toEqual([hex(bytes(50, 1)), hex(bytes(50, 1))]);
+    });
+
     it("says where a request comes from", async () => {
       const from: string[] = [];
       const { at } = await serve((request, respond) => {
@@ -271,6 +285,17 @@ export function describeCarrier(name: string, setup: CarrierSetup): void {
       const asker = create();
       expectAnswer(await asker.request(at, data(bytes(5)), OPTIONS), bytes(5));
       expectAnswer(await asker.request(at, data(bytes(6)), OPTIONS), bytes(6));
+    });
+
+    it("takes a refusal that is followed by an answer", async () => {
+      const { at } = await serve(({ payload }, respond) => {
+        respond({ kind: "refusal", status: 401, text: "first", authenticated: false });
+        respond({ kind: "answer", payload });
+      });
+      const reply = await create().request(at, data(bytes(5)), OPTIONS);
+      expect(reply).toEqual(
+        setup.sealed ? KEY_REFUSED : { kind: "refused", status: 401, text: "first" },
+      );
     });
 
     it("takes answers that come later", async () => {

@@ -52,7 +52,7 @@ async function raw(
     onRequests(socket, (head, body) => answer(socket, { head, body, index: seen.requests++ }));
   });
   undo.push(close);
-  return { at, seen };
+  return { at, seen, close };
 }
 
 /** A server of Node. */
@@ -406,18 +406,17 @@ describe("HTTP client, connections", () => {
     expect(seen.requests).toBe(2);
   });
 
-  it("to a peer that died at work do not claim that nothing was delivered", async () => {
-    const { at, seen } = await raw((socket, { body, index }) => {
+  it("to a peer that dies at work do not claim that nothing was delivered", async () => {
+    const { at, seen, close } = await raw((socket, { body, index }) => {
       if (index === 0) socket.write(keptAnswer(body));
-      else void undo.pop()?.();
+      else void close();
     });
-    const { carrier, ask } = await createAsker();
-    // The server is the last to be undone first: it goes away while it handles the request.
-    undo.push(...undo.splice(0).reverse());
-    undo.unshift(() => carrier.close());
+    const { ask } = await createAsker();
     expect(await ask(at)).toMatchObject({ kind: "answer" });
+    // The second try is refused, yet the first had been read.
     expect(await ask(at)).toMatchObject(failed("no-answer"));
     expect(seen.requests).toBe(2);
+    expect(await ask(at)).toMatchObject(failed("unreachable"));
   });
 
   it("are closed by us when idle for long, which is no loss", async () => {
@@ -456,6 +455,46 @@ describe("onConnectionLost()", () => {
     }
   });
 
+  it("is called once for connections that are closed one after the other", async () => {
+    const held: (() => void)[] = [];
+    const { at, seen } = await raw((socket, { body }) =>
+      held.push(() => socket.write(keptAnswer(body))),
+    );
+    const { ask, lost } = await createAsker();
+    const replies = [ask(at), ask(at)];
+    await until(() => held.length === 2);
+    held[0]?.();
+    await Promise.race(replies);
+    seen.sockets[0]?.end();
+    await until(() => lost.length === 1);
+    // The other is in use; it becomes idle and is closed a moment later.
+    held[1]?.();
+    await Promise.all(replies);
+    seen.sockets[1]?.end();
+    await until(() => seen.sockets.every(({ destroyed }) => destroyed));
+    expect(lost).toEqual([at]);
+    // Later is another loss.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const again = ask(at);
+    await until(() => held.length === 3);
+    held[2]?.();
+    await again;
+    seen.sockets[2]?.end();
+    await until(() => lost.length === 2);
+  });
+
+  it("leaves no other idle connection to that peer, which would be as dead", async () => {
+    const { at, seen } = await raw((socket, { body }) => socket.write(keptAnswer(body)));
+    const { ask, lost } = await createAsker();
+    await Promise.all([ask(at), ask(at)]);
+    expect(seen.connections).toBe(2);
+    seen.sockets[0]?.end();
+    await until(() => lost.length === 1);
+    await until(() => seen.sockets.every(({ destroyed }) => destroyed));
+    expect(await ask(at)).toMatchObject({ kind: "answer" });
+    expect(seen.connections).toBe(3);
+  });
+
   it("is not called when a connection in use breaks: its request fails instead", async () => {
     const { at } = await raw((socket, { index, body }) => {
       if (index === 0) socket.write(keptAnswer(body));
@@ -487,6 +526,8 @@ describe("onConnectionLost()", () => {
     await until(() => lost.length > 0);
     expect(performance.now() - startedMs).toBeLessThan(1000);
     expect(lost).toEqual([at]);
+    // Until it is gone for good, its queue of connections still takes one.
+    await until(() => child.signalCode !== null);
     expect(await ask(at)).toMatchObject(failed("unreachable"));
   });
 });

@@ -137,6 +137,13 @@ describe("D13: bodies", () => {
     expect(tooMuch).toMatchObject({ kind: "refused", status: 503 });
   });
 
+  it("of PINGs are answered when there is no room for any other", async () => {
+    const at = await serve({ unauthenticatedBytesMax: 0 });
+    await expectQuickPing(at);
+    const reply = await create().request(at, data(bytes(1)), OPTIONS);
+    expect(reply).toMatchObject({ kind: "refused", status: 503 });
+  });
+
   it("that drip are cut at their deadline, whatever they announced", async () => {
     const at = await serve({ bodyGraceMs: 200, bodyBytesPerSecondMin: 1000 });
     const startedMs = performance.now();

@@ -1,0 +1,66 @@
+/**
+ * Tables for people, and the same numbers for programs.
+ * @module
+ */
+import { cpus } from "node:os";
+import type { Result, Row } from "./question.ts";
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly node: string;
+  readonly platform: string;
+  readonly date: string;
+}
+
+export function thisMachine(): Machine {
+  const cores = cpus();
+  return {
+    cpu: cores[0]?.model.trim() ?? "unknown",
+    cores: cores.length,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    date: new Date().toISOString(),
+  };
+}
+
+export function machineLine({ cpu, cores, node, platform, date }: Machine): string {
+  return `${cpu}, ${cores} cores; Node ${node} on ${platform}; ${date}`;
+}
+
+/** A table that reads well on a terminal and in Markdown. */
+export function table({ title, columns, rows }: Result): string {
+  const head = ["", ...columns, "ratio", "target"];
+  const body = rows.map((row) => [
+    row.what,
+    withUnit(row.measured, row.unit),
+    withUnit(row.beside, row.unit),
+    `${(row.measured / row.beside).toFixed(2)} ×`,
+    targetOf(row),
+  ]);
+  const widths = head.map((name, column) =>
+    Math.max(name.length, ...body.map((cells) => cells[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(" | ")} |`;
+  const rule = `|${widths.map((width, column) => (column === 0 ? `${"-".repeat(width + 2)}` : `${"-".repeat(width + 1)}:`)).join("|")}|`;
+  return [`### ${title}`, "", line(head), rule, ...body.map(line)].join("\n");
+}
+
+function targetOf({ target, measured, unit }: Row): string {
+  if (target === undefined) return "";
+  return `${measured <= target ? "met" : "missed"}: ${target} ${unit}`;
+}
+
+function withUnit(value: number, unit: Row["unit"]): string {
+  const digits = value >= 100 ? 0 : value >= 1 ? 2 : 3;
+  const number = value.toLocaleString("en", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return `${number} ${unit === "per second" ? "/s" : unit}`;
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+}

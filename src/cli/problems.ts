@@ -1,0 +1,117 @@
+/**
+ * Everything that can go wrong at the command line, in one form, with one exit code each.
+ * @module
+ */
+import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../errors.ts";
+
+/** Codes that only the command line has, with their exit codes. */
+const CLI_ERRORS = {
+  DSN_USAGE: { exit: 2, says: "The command line cannot be understood" },
+  DSN_FILE: { exit: 1, says: "A file cannot be read or written" },
+  DSN_FILE_EXISTS: { exit: 8, says: "The file is there already" },
+  DSN_KEY_FILE_SHARED: { exit: 1, says: "Others on this machine can read the key file" },
+  DSN_UNEXPECTED: { exit: 1, says: "This should not happen" },
+} as const satisfies Record<string, { exit: number; says: string }>;
+
+type CliErrorCode = keyof typeof CLI_ERRORS;
+
+interface CliErrorDetails {
+  readonly why?: string | undefined;
+  readonly fix?: readonly string[] | undefined;
+  readonly cause?: unknown;
+}
+
+/** What the command line itself has to complain about. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly code: CliErrorCode;
+  readonly why: string | undefined;
+  readonly fix: readonly string[];
+
+  constructor(code: CliErrorCode, message: string, details: CliErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.why = details.why;
+    this.fix = details.fix ?? [];
+  }
+}
+
+/** An error, ready to be shown. */
+export interface Problem {
+  readonly code: CliErrorCode | DsnErrorCode;
+  readonly message: string;
+  readonly why: string | undefined;
+  readonly fix: readonly string[];
+  readonly node?: string;
+  readonly endpoint?: string;
+  /** What lies behind it. */
+  readonly cause?: Problem;
+}
+
+type Advice = readonly string[];
+
+/** Where the library's advice speaks of the API: what to type instead. */
+const ADVICE: Partial<Record<DsnErrorCode, (advice: Advice) => Advice>> = {
+  DSN_KEY_REFUSED: (advice) => [...advice, "dsn start --key-file network.key …"],
+  DSN_PORT_IN_USE: ([, ...others]) => ["choose another: --port N, or --port 0 for any", ...others],
+  DSN_ONE_WAY: (advice) => advice.map((text) => text.replace("set network_ip to", "--advertise")),
+};
+
+/** The form of an error for people and programs. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof CliError) {
+    const { code, message, why, fix } = error;
+    return { code, message, why, fix };
+  }
+  if (error instanceof ValueTypeError) {
+    return { code: error.code, message: error.message, why: undefined, fix: [] };
+  }
+  if (!(error instanceof DsnError)) return unexpected(error);
+  const { code, message, why, fix, nodeId, endpoint, cause } = error;
+  return {
+    code,
+    message,
+    why,
+    fix: ADVICE[code]?.(fix) ?? fix,
+    ...(nodeId === undefined ? {} : { node: nodeId }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(cause instanceof DsnError ? { cause: toProblem(cause) } : {}),
+  };
+}
+
+export function exitCodeOf({ code }: Problem): number {
+  return code in CLI_ERRORS
+    ? CLI_ERRORS[code as CliErrorCode].exit
+    : ERRORS[code as DsnErrorCode].exit;
+}
+
+function unexpected(error: unknown): Problem {
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: "DSN_UNEXPECTED",
+    message: `Something went wrong that should not: ${message}`,
+    why: error instanceof Error ? error.stack?.split("\n")[1]?.trim() : undefined,
+    fix: ["report it with this text, and with what NODE_DEBUG=dsn prints"],
+  };
+}
+
+/** The error for a file that the system does not let us read or write. */
+export function fileError(what: string, error: unknown): CliError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const known = FILE_ERRORS[code];
+  return new CliError("DSN_FILE", `Cannot ${what}`, {
+    why: known?.why ?? (error instanceof Error ? error.message : String(error)),
+    fix: [known?.fix ?? "check the path and the disk"],
+    cause: error,
+  });
+}
+
+const FILE_ERRORS: Readonly<Record<string, { readonly why: string; readonly fix: string }>> = {
+  ENOENT: { why: "there is no such file or folder", fix: "check the path" },
+  EACCES: { why: "this user may not", fix: "check the permissions of the file and its folder" },
+  EPERM: { why: "this user may not", fix: "check the permissions of the file and its folder" },
+  EISDIR: { why: "that is a folder", fix: "name a file" },
+  ENOTDIR: { why: "a part of the path is no folder", fix: "check the path" },
+  ENOSPC: { why: "the disk is full", fix: "make room on it" },
+  EROFS: { why: "the disk is read-only", fix: "choose a path elsewhere" },
+};

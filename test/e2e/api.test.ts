@@ -1,0 +1,479 @@
+/** Every name of the seed's API page, on real sockets. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect } from "vitest";
+import {
+  type DataMessage,
+  DSNodeConfig,
+  DSNodeServer,
+  DsnError,
+  Endpoint,
+} from "../../src/index.ts";
+import { eventually, sleep } from "../helpers/eventually.ts";
+import { it } from "../helpers/network.ts";
+
+describe("start()", () => {
+  it("joins as the seed's page writes it", async ({ net }) => {
+    const bootstrapConfig = new DSNodeConfig({
+      nodeId: "bootstrap",
+      port: 0,
+      bootstrapNodes: [],
+      credentialDir: net.folder(),
+    });
+    const bootstrap = await DSNodeServer.start(bootstrapConfig);
+    net.atEnd(() => bootstrap.stop());
+    const connectorConfig = new DSNodeConfig({
+      nodeId: "connector",
+      port: 0,
+      bootstrapNodes: [new Endpoint("127.0.0.1", bootstrap.port)],
+      credentialDir: net.folder(),
+    });
+    const connector = await DSNodeServer.start(connectorConfig);
+    net.atEnd(() => connector.stop());
+
+    expect(connector.peers()).toEqual(["connector", "bootstrap"]);
+    await eventually(() => expect(bootstrap.peers()).toEqual(["bootstrap", "connector"]));
+    expect(bootstrap.running).toBe(true);
+    expect(bootstrap.config).toBe(bootstrapConfig);
+    expect(bootstrap.node.config).toBe(bootstrapConfig);
+    expect(bootstrap.httpServer?.listening).toBe(true);
+  });
+
+  it("takes the callbacks in the seed's order: disconnect, update, receive", async ({ net }) => {
+    const told: string[] = [];
+    const a = await DSNodeServer.start(
+      { nodeId: "a", bind: "127.0.0.1", credentialDir: net.folder() },
+      ({ nodeId }) => told.push(`disconnect ${nodeId}`),
+      ({ nodeId, added }) => told.push(`update ${nodeId} ${added.join()}`),
+      (data, from) => told.push(`receive ${from} ${Buffer.from(data).toString()}`),
+    );
+    net.atEnd(() => a.stop());
+    net.key = undefined;
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [`127.0.0.1:${a.port}`] });
+    b.server.updateData("k", "v");
+    await eventually(() => expect(told).toEqual(["update b k"]));
+    await b.server.sendToNode("a", "hello");
+    await eventually(() => expect(told.at(-1)).toBe("receive b hello"));
+    await b.server.stop();
+    await eventually(() => expect(told.at(-1)).toBe("disconnect b"));
+    expect(told).toHaveLength(3);
+  });
+
+  it("takes them in an options object, with a state to begin with", async ({ net }) => {
+    const told: string[] = [];
+    const a = await net.ours(
+      { nodeId: "a" },
+      {
+        disconnect: ({ nodeId }) => told.push(`disconnect ${nodeId}`),
+        update: ({ nodeId, current }) => told.push(`update ${nodeId} ${current["role"]}`),
+        receive: (data, from) => told.push(`receive ${from} ${data.length}`),
+      },
+    );
+    const b = await net.ours(
+      { nodeId: "b", bootstrapNodes: [a.address] },
+      { state: { role: "worker" } },
+    );
+    await eventually(() => expect(told).toEqual(["update b worker"]));
+    await b.server.sendToNode("a", Uint8Array.of(1, 2, 3));
+    await eventually(() => expect(told.at(-1)).toBe("receive b 3"));
+    await b.server.stop();
+    await eventually(() => expect(told.at(-1)).toBe("disconnect b"));
+  });
+
+  it("takes null for a callback, as programs that come from Python pass None", async ({ net }) => {
+    const none = null as unknown as undefined;
+    const a = await DSNodeServer.start(
+      { nodeId: "a", bind: "127.0.0.1", credentialDir: net.folder() },
+      none,
+      none,
+      none,
+    );
+    await a.stop();
+  });
+
+  it("is also a constructor, then start(), which may be called again", async ({ net }) => {
+    const { server } = net.unstarted({ nodeId: "a" });
+    expect(server.running).toBe(false);
+    expect(server.isShutDown()).toBe(false);
+    expect(server.nodeId()).toBe("a");
+    await Promise.all([server.start(), server.start()]);
+    await server.start();
+    expect(server.running).toBe(true);
+    expect(server.peers()).toEqual(["a"]);
+  });
+
+  it("refuses to be used before its start, in words", ({ net }) => {
+    const { server } = net.unstarted({ nodeId: "a" });
+    const stopped = expect.objectContaining({ code: "DSN_STOPPED" });
+    for (const use of [
+      () => server.updateData("k", "v"),
+      () => server.deleteKey("k"),
+      () => server.readData("a", "k"),
+      () => server.peers(),
+      () => server.peerInfo(),
+      () => server.forgetIdentity("b"),
+    ]) {
+      expect(use).toThrow(stopped);
+    }
+    return expect(server.sendToNode("a", "x")).rejects.toMatchObject({ code: "DSN_STOPPED" });
+  });
+});
+
+describe("generateKey()", () => {
+  it("makes 32 hex digits, others each time, that a network can use", async ({ net }) => {
+    const keys = new Set(Array.from({ length: 50 }, () => DSNodeServer.generateKey()));
+    expect(keys.size).toBe(50);
+    for (const key of keys) expect(key).toMatch(/^[0-9a-f]{32}$/);
+    const [key] = keys;
+    net.key = key;
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    expect(b.server.peers()).toEqual(["b", "a"]);
+    expect(a.server.keyId).toMatch(/^[0-9a-f]{8}$/);
+    expect(a.server.keyId).toBe(b.server.keyId);
+    expect(key).not.toContain(a.server.keyId);
+  });
+});
+
+describe("stop()", () => {
+  it("is safe to repeat, and each call ends when all is closed", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const { port } = a.server;
+    let closed = 0;
+    a.server.on("close", () => closed++);
+    const first = a.server.stop();
+    await a.server.stop();
+    const again = await net.ours({ nodeId: "again", port });
+    expect(again.server.port).toBe(port);
+    await first;
+    await a.server.stop();
+    expect(closed).toBe(1);
+    expect(a.server.isShutDown()).toBe(true);
+    expect(a.server.running).toBe(false);
+  });
+
+  it("leaves the last states readable, and refuses the rest", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] }, { state: { x: "y" } });
+    await b.server.stop();
+    expect(b.server.readData("a", "k")).toBe("v");
+    expect(b.server.readData("b", "x")).toBe("y");
+    expect(b.server.peers()).toEqual(["b", "a"]);
+    const stopped = expect.objectContaining({ code: "DSN_STOPPED" });
+    expect(() => b.server.updateData("x", "z")).toThrow(stopped);
+    expect(() => b.server.updateMany({ x: "z" })).toThrow(stopped);
+    expect(() => b.server.deleteKey("x")).toThrow(stopped);
+    expect(() => b.server.forgetIdentity("a")).toThrow(stopped);
+    expect(b.server.readData("b", "x")).toBe("y");
+    await expect(b.server.sendToNode("a", "x")).rejects.toMatchObject({ code: "DSN_STOPPED" });
+    const results = await b.server.broadcast("x");
+    expect([...results]).toMatchObject([["a", { ok: false, error: { code: "DSN_STOPPED" } }]]);
+  });
+
+  it("ends a send that is under way", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const python = await net
+      .python({ id: "p", host: "127.0.0.2", bootstrap: [a.address] })
+      .catch(() => undefined);
+    if (python === undefined) return;
+    await a.server.waitForPeers(["p"]);
+    await python.silent(true);
+    const sent = a.server.sendToNode("p", "never answered");
+    const failed = expect(sent).rejects.toMatchObject({ code: "DSN_STOPPED" });
+    await sleep(100);
+    await a.server.stop();
+    await failed;
+  });
+});
+
+describe("updateData()", () => {
+  it("shows at once here, and soon everywhere", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    expect(b.server.updateData("status", "active")).toBeUndefined();
+    expect(b.server.readData("b", "status")).toBe("active");
+    expect(await a.server.waitForKey("b", "status")).toBe("active");
+  });
+
+  it("refuses what is no string with a TypeError, and leaves the state as it was", async ({
+    net,
+  }) => {
+    const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });
+    const { server } = a;
+    const bad = [1, null, undefined, true, 1n, {}, ["x"], Buffer.from("x"), Symbol("s"), () => "x"];
+    for (const value of bad) {
+      const error = expect.objectContaining({ name: "TypeError", code: "DSN_VALUE_TYPE" });
+      expect(() => server.updateData("k", value as string), String(value)).toThrow(error);
+      expect(() => server.updateData(value as string, "v"), String(value)).toThrow(error);
+      expect(() => server.deleteKey(value as string), String(value)).toThrow(error);
+      if (value === undefined) continue;
+      expect(() => server.updateMany({ ok: "1", k: value as string })).toThrow(error);
+    }
+    expect(server.getAll()).toEqual({ k: "v" });
+    // D31: bytes poisoned the Python node; here the next write works.
+    server.updateData("k", "w");
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    expect(b.server.readData("a", "k")).toBe("w");
+  });
+
+  it("takes any text for key and value", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    const texts = ["", " ", "10", "2", "ключ", "🔑", "a\u0000b", "\ud800", "\u2028", "__proto__"];
+    texts.push("constructor", "toString", '"\\\n\r\t', "x".repeat(1000), "\u007f", "\ufeff");
+    for (const text of texts) a.server.updateData(text, `${text}!`);
+    await b.server.waitForKey("a", texts.at(-1) ?? "");
+    for (const text of texts) expect(b.server.readData("a", text)).toBe(`${text}!`);
+    expect([...b.server.entries()].map(([, key]) => key)).toEqual(texts);
+  });
+});
+
+describe("updateMany() and deleteKey()", () => {
+  it("change several keys in one version", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" }, { state: { a: "1", b: "2", c: "3" } });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    b.updates.length = 0;
+    a.server.updateMany({ a: "changed", b: undefined, d: "4" });
+    await b.server.waitForKey("a", "d");
+    expect(b.server.getAll("a")).toEqual({ a: "changed", c: "3", d: "4" });
+    expect(b.updates).toMatchObject([
+      { nodeId: "a", added: ["d"], updated: ["a"], removed: ["b"], local: false },
+    ]);
+    expect(b.updates[0]?.previous).toEqual({ a: "1", b: "2" });
+    expect(b.updates[0]?.current).toEqual({ a: "changed", d: "4" });
+
+    expect(a.server.deleteKey("c")).toBe(true);
+    expect(a.server.deleteKey("c")).toBe(false);
+    expect(a.server.readData("a", "c")).toBeUndefined();
+    await eventually(() => expect(b.server.getAll("a")).toEqual({ a: "changed", d: "4" }));
+  });
+
+  it("writes of one turn travel together", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    for (let index = 0; index < 1_000; index++) a.server.updateData(`k${index}`, "v");
+    await b.server.waitForKey("a", "k999");
+    expect(b.updates.filter(({ nodeId }) => nodeId === "a")).toHaveLength(1);
+    expect(Object.keys(b.server.getAll("a") ?? {})).toHaveLength(1_000);
+  });
+});
+
+describe("readData()", () => {
+  it("is undefined for an unknown key or node (D31: Python raises)", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });
+    expect(a.server.readData("a", "k")).toBe("v");
+    expect(a.server.readData("a", "nothing")).toBeUndefined();
+    expect(a.server.readData("nobody", "k")).toBeUndefined();
+    for (const name of ["__proto__", "constructor", "toString", ""]) {
+      expect(a.server.readData("a", name)).toBeUndefined();
+      expect(a.server.readData(name, "k")).toBeUndefined();
+    }
+  });
+
+  it("is undefined as soon as the node is gone", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] }, { state: { k: "v" } });
+    await a.server.waitForKey("b", "k");
+    await b.server.stop();
+    await eventually(() => expect(a.server.peers()).toEqual(["a"]));
+    expect(a.server.readData("b", "k")).toBeUndefined();
+    expect(a.server.getAll("b")).toBeUndefined();
+  });
+});
+
+describe("peers() and nodeId()", () => {
+  it("list this node first, then the others; remotePeers() only the others", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    const c = await net.ours({ nodeId: "c", bootstrapNodes: [b.address] });
+    expect(c.server.peers()).toEqual(["c", "b", "a"]);
+    expect(c.server.remotePeers()).toEqual(["b", "a"]);
+    await eventually(() => expect(a.server.peers()).toEqual(["a", "b", "c"]));
+    expect(a.server.nodeId()).toBe("a");
+    a.server.peers().push("mine");
+    expect(a.server.peers()).toEqual(["a", "b", "c"]);
+  });
+});
+
+describe("sendToNode()", () => {
+  it("sends text, bytes, nothing, and to itself", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await expect(b.server.sendToNode("a", "grüße 🎉")).resolves.toBeUndefined();
+    await b.server.sendToNode("a", Uint8Array.of(0, 255, 128));
+    await b.server.sendToNode("a", "");
+    await b.server.sendToNode("b", "to myself");
+    await eventually(() => expect(a.data).toHaveLength(3));
+    const hex = ({ from, data }: DataMessage) => `${from} ${Buffer.from(data).toString("hex")}`;
+    expect(a.data.map(hex)).toEqual([
+      `b ${Buffer.from("grüße 🎉").toString("hex")}`,
+      "b 00ff80",
+      "b ",
+    ]);
+    await eventually(() => expect(b.texts()).toEqual(["to myself"]));
+  });
+
+  it("sends 1 MB and 16 MB, unchanged", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    for (const size of [1_000_000, 16_000_000]) {
+      const sent = Buffer.alloc(size, "0123456789abcdef!");
+      await b.server.sendToNode("a", sent);
+      await eventually(() => expect(a.data).toHaveLength(1));
+      expect(Buffer.compare(sent, a.data.pop()?.data ?? Buffer.alloc(0))).toBe(0);
+    }
+    expect(a.leaves).toEqual([]);
+    expect(b.leaves).toEqual([]);
+  });
+
+  it("owns what it was given: a buffer may be used again at once", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const buffer = Buffer.from("first");
+    const sent = a.server.sendToNode("a", buffer);
+    buffer.fill("x");
+    await sent;
+    await eventually(() => expect(a.texts()).toEqual(["first"]));
+  });
+
+  it("says so when there is no such node, and names those there are", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["b"]);
+    const failed = a.server.sendToNode("nobody", "x");
+    await expect(failed).rejects.toThrow(DsnError);
+    await expect(failed).rejects.toMatchObject({
+      code: "DSN_UNKNOWN_NODE",
+      nodeId: "nobody",
+      why: expect.stringContaining("b"),
+    });
+    for (const data of [1, null, undefined, {}, [1]]) {
+      const refused = a.server.sendToNode("b", data as unknown as string);
+      await expect(refused).rejects.toMatchObject({ name: "TypeError", code: "DSN_VALUE_TYPE" });
+    }
+  });
+
+  it("can be aborted, and timed out", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.process({ nodeId: "b", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["b"]);
+    b.pause();
+    const before = a.server.sendToNode("b", "x", { signal: AbortSignal.abort(new Error("no")) });
+    await expect(before).rejects.toThrow("no");
+    const control = new AbortController();
+    const during = a.server.sendToNode("b", "x", { signal: control.signal });
+    const rejected = expect(during).rejects.toThrow("changed my mind");
+    await sleep(50);
+    control.abort(new Error("changed my mind"));
+    await rejected;
+    const startMs = performance.now();
+    await expect(a.server.sendToNode("b", "x", { timeout: 200 })).rejects.toMatchObject({
+      code: "DSN_DELIVERY_UNKNOWN",
+      nodeId: "b",
+    });
+    expect(performance.now() - startMs).toBeLessThan(1_500);
+    b.resume();
+    await eventually(() => a.server.sendToNode("b", "after", { timeout: 0 }));
+  });
+});
+
+describe("broadcast()", () => {
+  it("tells of each node how it went, and throws for none", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    const c = await net.ours({ nodeId: "c", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(2);
+    expect([...(await a.server.broadcast("all"))]).toEqual([
+      ["b", { ok: true }],
+      ["c", { ok: true }],
+    ]);
+    const some = await a.server.broadcast("some", { to: ["c", "nobody"] });
+    expect(some.get("c")).toEqual({ ok: true });
+    expect(some.get("nobody")).toMatchObject({ ok: false, error: { code: "DSN_UNKNOWN_NODE" } });
+    await eventually(() => expect(c.texts()).toEqual(["all", "some"]));
+    expect(b.texts()).toEqual(["all"]);
+  });
+});
+
+describe("set*Cb()", () => {
+  it("replace the callbacks, and take them away", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    const told: string[] = [];
+    a.server.setReceiveCb((data, from) => told.push(`${from}: ${Buffer.from(data).toString()}`));
+    a.server.setUpdateCb(({ nodeId }) => told.push(`update ${nodeId}`));
+    a.server.setDisconnectCb(({ nodeId }) => told.push(`gone ${nodeId}`));
+    await b.server.sendToNode("a", "one");
+    await eventually(() => expect(told).toEqual(["b: one"]));
+    a.server.setReceiveCb(() => told.push("other"));
+    await b.server.sendToNode("a", "two");
+    await eventually(() => expect(told.at(-1)).toBe("other"));
+    a.server.setReceiveCb(undefined);
+    await b.server.sendToNode("a", "three");
+    await eventually(() => expect(a.texts()).toHaveLength(3));
+    b.server.updateData("k", "v");
+    await eventually(() => expect(told.at(-1)).toBe("update b"));
+    a.server.setUpdateCb(undefined);
+    await b.server.stop();
+    await eventually(() => expect(told).toEqual(["b: one", "other", "update b", "gone b"]));
+  });
+
+  it("D18: a callback that throws or rejects harms nobody and is told", async ({ net }) => {
+    const a = await net.ours(
+      { nodeId: "a" },
+      {
+        disconnect: () => {
+          throw new Error("disconnect threw");
+        },
+        update: () => Promise.reject(new Error("update rejected")),
+        receive: () => {
+          throw new Error("receive threw");
+        },
+      },
+    );
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await b.server.sendToNode("a", "x");
+    b.server.updateData("k", "v");
+    await a.server.waitForKey("b", "k");
+    await b.server.stop();
+    await eventually(() => {
+      const whys = a.warnings.map(({ error }) => `${error.code} ${error.why}`).sort();
+      expect(whys).toEqual([
+        "DSN_CALLBACK_FAILED disconnect threw",
+        "DSN_CALLBACK_FAILED receive threw",
+        "DSN_CALLBACK_FAILED update rejected",
+      ]);
+    });
+    // The Python node's tick thread died of this: nobody's death was noticed any more.
+    const c = await net.ours({ nodeId: "c", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["c"]);
+    await c.server.stop();
+    await eventually(() => expect(a.server.peers()).toEqual(["a"]));
+    expect(a.leaves).toEqual(["b", "c"]);
+  });
+
+  it("a callback may use the node that calls it", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    a.server.setReceiveCb(async (data, from) => {
+      a.server.updateData("last", Buffer.from(data).toString());
+      await a.server.sendToNode(from, "thanks");
+    });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await b.server.sendToNode("a", "work");
+    await eventually(() => expect(b.texts()).toEqual(["thanks"]));
+    expect(await b.server.waitForKey("a", "last")).toBe("work");
+  });
+});
+
+describe("the folder of credentials", () => {
+  it("keeps the identity, and the private key to its owner (D31)", async ({ net }) => {
+    const credentialDir = net.folder();
+    const first = await net.ours({ nodeId: "a", credentialDir });
+    const { fingerprint } = first.server;
+    expect(fingerprint).toMatch(/^SHA256:/);
+    await first.server.stop();
+    const second = await net.ours({ nodeId: "a", credentialDir });
+    expect(second.server.fingerprint).toBe(fingerprint);
+    const { mode } = statSync(join(credentialDir, "a", "a.key"));
+    expect(mode & 0o777).toBe(0o600);
+  });
+});

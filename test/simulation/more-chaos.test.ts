@@ -1,0 +1,10 @@
+/**
+ * Whatever goes wrong, both promises hold: nobody holds a state that its owner did not sign, and
+ * once the faults end all live nodes agree within 30 s (with Python peers, as their gossip allows).
+ */
+import { describe } from "vitest";
+import { chaosTests } from "./seeds.ts";
+
+describe("Whatever goes wrong, both promises hold", () => {
+  chaosTests("more-chaos.test.ts", 120, 120);
+});

@@ -1,0 +1,119 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { keyId } from "../../../src/cli/key-file.ts";
+import { Output } from "../../../src/cli/output.ts";
+import { stopOnSignals } from "../../../src/cli/signals.ts";
+import { defaultCredentialDir, defaultId } from "../../../src/cli/start-options.ts";
+import { HumanReport } from "../../../src/cli/start-report.ts";
+import { PROTOCOL, packageVersion } from "../../../src/cli/version.ts";
+import { networkKeyId, parseNetworkKey } from "../../../src/crypto/network-key.ts";
+import { PROTOCOL_VERSION } from "../../../src/wire/message-type.ts";
+import { isOwnNodeId } from "../../../src/wire/node-id.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+describe("What the command line says of the library", () => {
+  it("is what the library says of itself", () => {
+    const key = "00112233445566778899aabbccddeeff";
+    expect(keyId(key)).toBe(networkKeyId(parseNetworkKey(key)));
+    expect(PROTOCOL).toBe(PROTOCOL_VERSION);
+    expect(packageVersion()).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});
+
+describe("defaultId()", () => {
+  it.each([
+    ["Pi-4.local", "pi-4.local"],
+    ["Søren's Laptop", "s-ren-s-laptop"],
+    ["...", "node"],
+    ["", "node"],
+    ["温度", "node"],
+    ["x".repeat(200), "x".repeat(64)],
+  ])("makes of the host name %j the id %s", (host, id) => {
+    expect(defaultId(host)).toBe(id);
+    expect(isOwnNodeId(id)).toBe(true);
+  });
+});
+
+describe("defaultCredentialDir()", () => {
+  it("follows XDG_STATE_HOME", () => {
+    expect(defaultCredentialDir({ XDG_STATE_HOME: "/s" })).toMatch(/^.s.dsn.credentials$/);
+    expect(defaultCredentialDir({})).toMatch(/\.local.state.dsn.credentials$/);
+  });
+});
+
+describe("HumanReport", () => {
+  function report() {
+    const lines: string[] = [];
+    const write = (text: string) => lines.push(...text.split("\n").slice(0, -1));
+    const output = new Output({}, { write }, { write }, {});
+    return { lines, human: new HumanReport(output, () => new Date(2026, 0, 1, 14, 2, 11)) };
+  }
+  const change = {
+    nodeId: "node-2",
+    added: [],
+    updated: [],
+    removed: [],
+    current: {},
+    previous: {},
+    updatedAt: new Date(0),
+    local: false,
+  };
+
+  it("shows old and new values", () => {
+    const { lines, human } = report();
+    human.changed({
+      ...change,
+      added: ["mode"],
+      updated: ["temperature"],
+      removed: ["load"],
+      current: { mode: "eco", temperature: "73.1" },
+      previous: { temperature: "72.5", load: "3" },
+    });
+    expect(lines).toEqual([
+      "14:02:11  set     node-2  mode  (new) -> eco",
+      "14:02:11  set     node-2  temperature  72.5 -> 73.1",
+      "14:02:11  delete  node-2  load  3 -> (deleted)",
+    ]);
+  });
+
+  it("gives a change of very many keys a few lines", () => {
+    const { lines, human } = report();
+    const added = Array.from({ length: 5_000 }, (_, index) => `key-${index}`);
+    human.changed({
+      ...change,
+      added,
+      current: Object.fromEntries(added.map((key) => [key, "1"])),
+    });
+    expect(lines).toHaveLength(21);
+    expect(lines.at(-1)).toBe("14:02:11  set     node-2  … and 4980 more keys");
+  });
+
+  it("shows messages as text where they are text", () => {
+    const { lines, human } = report();
+    human.received({ from: "node-2", data: new TextEncoder().encode("hello there") });
+    human.received({ from: "node-2", data: new Uint8Array([0xff, 0x00]) });
+    human.received({ from: "node-2", data: new Uint8Array(100).fill(0xfe) });
+    expect(lines).toEqual([
+      "14:02:11  data    node-2  11 bytes  hello there",
+      "14:02:11  data    node-2  2 bytes  ff 00",
+      `14:02:11  data    node-2  100 bytes  ${"fe ".repeat(24)}…`,
+    ]);
+  });
+});
+
+describe("stopOnSignals()", () => {
+  it("stops at the first signal and ends the process at the second", () => {
+    const exit = vi.spyOn(process, "exit").mockImplementation((() => undefined) as never);
+    const stop = vi.fn();
+    const undo = stopOnSignals(stop);
+    process.emit("SIGINT");
+    expect(stop).toHaveBeenCalledOnce();
+    expect(exit).not.toHaveBeenCalled();
+    process.emit("SIGTERM");
+    expect(stop).toHaveBeenCalledOnce();
+    expect(exit).toHaveBeenCalledWith(130);
+    undo();
+  });
+});
