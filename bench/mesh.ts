@@ -86,11 +86,6 @@ export class Mesh {
     return { startedMs, seen: await takeSightings(this.receivers) };
   }
 
-  /** Runs until the compiler of the runtime has done its work, as it has in any node that lives. */
-  async warmUp(): Promise<void> {
-    for (let round = 0; round < WARM_UP_BURSTS; round += 1) await this.burst(WARM_UP_WRITES);
-  }
-
   async close(): Promise<void> {
     await Promise.all([this.writer, ...this.receivers].map((worker) => worker.close()));
     rmSync(this.#directory, { recursive: true, force: true });
@@ -118,6 +113,16 @@ export function withBoth<T>(
   return withMesh({ ...options, kind: "dsn" }, (dsn) =>
     withMesh({ ...options, kind: "bare" }, (bare) => use(dsn, bare)),
   );
+}
+
+/**
+ * Runs until the compiler of the runtime has done its work, as it has in any node that lives. In
+ * turns: a process that then idles for long begins cold again.
+ */
+export async function warmUp(...meshes: readonly Mesh[]): Promise<void> {
+  for (let round = 0; round < WARM_UP_BURSTS; round += 1) {
+    for (const mesh of meshes) await mesh.burst(WARM_UP_WRITES);
+  }
 }
 
 /** What each of `receivers` saw since the last time. */

@@ -1,6 +1,6 @@
 /** Does a peer that hangs (SIGSTOP) hold up the writer or the healthy peers? */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Mesh, withMesh } from "./mesh.ts";
+import { type Mesh, warmUp, withMesh } from "./mesh.ts";
 import type { Question, Row } from "./question.ts";
 import { percentile } from "./statistics.ts";
 import { type VisibleWrites, visibleWrites } from "./visible-writes.ts";
@@ -47,7 +47,7 @@ async function inTurn(
   const victim = mesh.receivers.at(-1) as WorkerProcess;
   const stopped: VisibleWrites[] = [];
   const running: VisibleWrites[] = [];
-  await mesh.warmUp();
+  await warmUp(mesh);
   for (let round = 0; round < rounds; round += 1) {
     running.push(await visibleWrites(mesh, perRound, healthy));
     victim.signal("SIGSTOP");

@@ -1,5 +1,5 @@
 /** After a write, how long until every other process can read it? */
-import { withBoth } from "./mesh.ts";
+import { warmUp, withBoth } from "./mesh.ts";
 import { DSN_AND_BARE, type Question, type Row } from "./question.ts";
 import { percentile } from "./statistics.ts";
 import { visibleWrites } from "./visible-writes.ts";
@@ -46,8 +46,7 @@ function both(
 ): Promise<{ dsn: number[]; bare: number[] }> {
   return withBoth({ processes, profiles }, async (dsnMesh, bareMesh) => {
     const perRound = Math.ceil(samples / rounds);
-    await dsnMesh.warmUp();
-    await bareMesh.warmUp();
+    await warmUp(dsnMesh, bareMesh);
     const dsn: number[] = [];
     const bare: number[] = [];
     for (let round = 0; round < rounds; round += 1) {

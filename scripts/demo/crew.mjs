@@ -118,7 +118,7 @@ export class Crew {
     const id = this.#lastCall;
     const answer = new Promise((resolve, reject) => node.answers.set(id, { resolve, reject }));
     child.send({ id, call, args });
-    return answer.finally(() => node.answers.delete(id));
+    return abandonable(answer.finally(() => node.answers.delete(id)));
   }
 
   /** Calls `listener` with what any node tells, until the returned function is called. */
@@ -129,21 +129,23 @@ export class Crew {
 
   /** The next event that `wanted` likes. */
   event(wanted, what, timeoutMs) {
-    return new Promise((resolve, reject) => {
+    const found = new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer);
         undo();
       };
+      // Nobody waits for it once the nodes are gone.
       const timer = setTimeout(() => {
         end();
         reject(new NotInTime(`${what} within ${timeoutMs / 1_000} s`));
-      }, timeoutMs);
+      }, timeoutMs).unref();
       const undo = this.on((event) => {
         if (!wanted(event)) return;
         end();
         resolve(event);
       });
     });
+    return abandonable(found);
   }
 
   /** Kills the process of a node as the system does when memory is short: no farewell. */
@@ -174,4 +176,10 @@ export class Crew {
     this.#killAll();
     rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** The same promise; that it fails is no error of the process when nobody waits for it any more. */
+function abandonable(promise) {
+  promise.catch(() => undefined);
+  return promise;
 }

@@ -82,7 +82,7 @@ function encryptionRows(server: DSNodeServer, paint: Paint): [string, string][] 
   if (server.keyId !== undefined) return [["encryption", `on, key id ${server.keyId}`]];
   return [
     ["encryption", paint("yellow", "OFF: everybody on the way can read it, anybody may join")],
-    ["", "dsn keygen --out network.key, then start each node with --key-file network.key"],
+    ["", "dsn keygen --out network.key; every node: --key-file network.key"],
   ];
 }
 

@@ -90,10 +90,10 @@ export class DSNode {
    *   `DSN_STOPPED` when it is stopped meanwhile. What it had opened, {@link stop} closes.
    */
   async start(state: ReadonlyMap<string, string> = new Map()): Promise<void> {
-    if (this.#stopped) throw stoppedError("start");
+    this.#checkNotStopped("start");
     const { carrier, store, settings } = this.#parts;
     const credentials = await store.load();
-    if (this.#stopped) throw stoppedError("start");
+    this.#checkNotStopped("start");
     this.#keyPair = credentials.keyPair;
     const bind = this.#bindAddress();
     const bound = await carrier.listen(
@@ -105,7 +105,7 @@ export class DSNode {
         onFault: (error) => this.#fault(error),
       },
     );
-    if (this.#stopped) throw stoppedError("start");
+    this.#checkNotStopped("start");
     this.#bound = bound;
     this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) =>
       this.#stepAll(inputs),
@@ -136,7 +136,7 @@ export class DSNode {
       if (state.size > 0) this.#step({ kind: "write", changes: state });
       this.#step({ kind: "start", bootstrap });
     });
-    if (this.#stopped) throw stoppedError("start");
+    this.#checkNotStopped("start");
   }
 
   /** Ends everything that the node began. Each call resolves when all of it has ended. */
@@ -205,7 +205,12 @@ export class DSNode {
   }
 
   #checkRunning(what: string): void {
-    if (this.#core === undefined || this.#stopped) throw stoppedError(what);
+    if (this.#core === undefined) throw stoppedError(what);
+    this.#checkNotStopped(what);
+  }
+
+  #checkNotStopped(what: string): void {
+    if (this.#stopped) throw stoppedError(what);
   }
 
   /** Sends bytes to one node; see `DSNodeServer.sendToNode`. */

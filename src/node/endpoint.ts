@@ -33,7 +33,9 @@ export class Endpoint {
    * @throws {DsnError} `DSN_CONFIG`.
    */
   static parse(text: string): Endpoint {
-    const match = /^(?:\[(?<six>[^\]]+)\]|(?<host>[^:]+)):(?<port>[0-9]{1,5})$/.exec(text.trim());
+    const match = /^(?:\[(?<six>[^\]]*:[^\]]*)\]|(?<host>[^:]+)):(?<port>[0-9]{1,5})$/.exec(
+      text.trim(),
+    );
     const address = match?.groups?.["six"] ?? match?.groups?.["host"];
     if (address === undefined) {
       throw unusable(text, "write host:port, or [address]:port for IPv6");

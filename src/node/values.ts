@@ -22,6 +22,9 @@ export function toBytes(data: unknown): Uint8Array {
 function describe(value: unknown): string {
   if (value === null) return "null";
   if (value === undefined) return "undefined";
-  if (typeof value === "object") return `a ${value.constructor?.name ?? "object"}`;
+  if (typeof value === "object") {
+    const maker: unknown = Reflect.get(value, "constructor");
+    return typeof maker === "function" ? `an object of ${maker.name}` : "an object";
+  }
   return `the ${typeof value} ${String(value).slice(0, 32)}`;
 }

@@ -57,6 +57,8 @@ export class Greeting {
   readonly #trust: Trust;
   readonly #alerts: Alerts;
   readonly #keyId: string | undefined;
+  /** Nonces of our own HELLOs under way; those that came back to us prove that we called ourselves. */
+  readonly #nonces = new Map<string, { cameBack: boolean }>();
 
   constructor(
     kernel: Kernel,
@@ -86,10 +88,17 @@ export class Greeting {
     const context = { what, to, nodeId: expected, me: this.#self.nodeId, keyId: this.#keyId };
     const { payload, nonce } = yield* this.#self.hello("request", undefined, "");
     const sentMs = this.#kernel.now.monotonicMs;
+    const returned = { cameBack: false };
+    this.#nonces.set(toHex(nonce), returned);
     const reply = yield* this.#kernel.request(to, MessageType.HELLO, payload, {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
     });
-    if (reply.kind !== "answer") throw troubleOf(reply, context);
+    this.#nonces.delete(toHex(nonce));
+    if (reply.kind !== "answer") {
+      const trouble = troubleOf(reply, context);
+      if (trouble.code !== "DSN_SELF" || returned.cameBack) throw trouble;
+      throw this.#twinError(formatAddress(to), "another process there has our own key");
+    }
     const proven = yield* this.#proveAnswer(reply.payload, nonce, to, what);
     const { hello, block } = proven;
     if (expected !== undefined && hello.nodeId !== expected) {
@@ -318,6 +327,8 @@ export class Greeting {
 
   #ownIdRefusal(hello: Hello, block: HelloBlock | undefined, from: string): Refusal {
     if (!sameBytes(hello.publicKey, this.#self.publicKey)) return refusals.keyChanged(hello.nodeId);
+    const sent = block === undefined ? undefined : this.#nonces.get(toHex(block.nonce));
+    if (sent !== undefined) sent.cameBack = true;
     if (block !== undefined && toHex(block.incarnation) !== this.#self.incarnation) {
       this.raiseDuplicate(hello.nodeId, `another process called us from ${from} with our own key`);
     }
@@ -335,11 +346,23 @@ export class Greeting {
       });
     }
     if (sameBytes(hello.publicKey, this.#self.publicKey)) {
-      this.raiseDuplicate(nodeId, `another process answers at ${where} with our own key`);
+      return this.#twinError(where, "another process answers there with our own key");
     }
     return new DsnError("DSN_DUPLICATE_IDENTITY", `${where} answers with our own id "${nodeId}"`, {
       why: "two nodes of one network need two ids",
       fix: ["give one of the two nodes another id"],
+      endpoint: where,
+      nodeId,
+    });
+  }
+
+  /** Reported on our side, and the reason why we are not let in. */
+  #twinError(where: string, why: string): DsnError {
+    const { nodeId } = this.#self;
+    this.raiseDuplicate(nodeId, `${where}: ${why}`);
+    return new DsnError("DSN_DUPLICATE_IDENTITY", `${where} answers with our own id "${nodeId}"`, {
+      why,
+      fix: ["give a cloned machine a new identity: delete its credentials folder"],
       endpoint: where,
       nodeId,
     });

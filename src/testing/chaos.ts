@@ -15,6 +15,8 @@ export interface ChaosResult {
 export const CONVERGE_MS = 30_000;
 /** With Python peers: what they lost comes with their own gossip, to one peer in some seconds. */
 export const CONVERGE_MIXED_MS = 180_000;
+/** By then all have met; the first fault comes later. */
+const LIES_FROM_MS = 1_500;
 /** A Python peer may be in the middle of three failing calls when the faults end. */
 const PYTHON_SETTLED_MS = 15_000;
 /** Then they are watched this long: what they agree on must stay. */
@@ -52,7 +54,6 @@ class Stage {
   readonly #simulation: Simulation;
   readonly #plan: ChaosPlan;
   #sends = 0;
-  #liar: Liar | undefined;
 
   constructor(simulation: Simulation, plan: ChaosPlan) {
     this.#simulation = simulation;
@@ -71,8 +72,7 @@ class Stage {
 
   startLiar(name: string): void {
     this.start(name);
-    this.#liar = new Liar(this.#simulation, name);
-    this.#liar.begin();
+    new Liar(this.#simulation, name).begin(LIES_FROM_MS);
   }
 
   perform({ atMs, what }: Act): void {

@@ -13,7 +13,13 @@ export { type Passing, SimCarrier, type SimHost, type Tamper } from "./sim-carri
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
-export { type AddOptions, type RestartOptions, SIM_PORT, Simulation } from "./simulation.ts";
+export {
+  type AddOptions,
+  type RestartOptions,
+  SIM_PORT,
+  Simulation,
+  type SimulationOptions,
+} from "./simulation.ts";
 export { createToySignatures } from "./toy-signatures.ts";
 export { Trace } from "./trace.ts";
 export { VirtualClock } from "./virtual-clock.ts";

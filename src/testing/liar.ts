@@ -16,6 +16,8 @@ import { SIM_PORT, type Simulation } from "./simulation.ts";
 
 /** Share of its answers that are lies. */
 const LIES_RATE = 0.4;
+/** Share of the requests between others that it gets hold of and answers itself. */
+const STOLEN_RATE = 0.02;
 const PAUSE_MS: readonly [number, number] = [100, 700];
 const SEEN_MAX = 400;
 const BOGUS_NAMES = 60;
@@ -36,11 +38,18 @@ export class Liar {
     simulation.liars.add(name);
   }
 
-  begin(): void {
-    const { carrier } = this.#simulation;
+  /**
+   * @param afterMs The others should have met by then: whoever claims a name first keeps it, as
+   *   keys are trusted on first use.
+   */
+  begin(afterMs: number): void {
+    const { carrier, clock } = this.#simulation;
     carrier.tap = (passing, reply) => this.#see(passing, reply);
-    this.#node.corrupt = (request, outcome) => this.#corrupt(request, outcome);
-    this.#again();
+    clock.in(afterMs, () => {
+      carrier.tamper = (passing) => this.#steal(passing);
+      this.#node.corrupt = (request, outcome) => this.#corrupt(request, outcome);
+      this.#again();
+    });
   }
 
   get #node(): SimNode {
@@ -51,6 +60,15 @@ export class Liar {
   #see({ type, payload }: Passing, reply: Reply | undefined): void {
     if (reply === undefined) keep(this.#requests, { type, payload });
     else if (reply.kind === "answer") keep(this.#answers, { type, payload: reply.payload });
+  }
+
+  /** Now and then it sits on the wire: the answer to somebody else's request is its own. */
+  #steal({ type, from, to }: Passing): Reply | undefined {
+    const others = from !== this.#node && to !== undefined && to !== this.#node;
+    if (!others || this.#simulation.random() > STOLEN_RATE) return undefined;
+    const payload =
+      type === MessageType.UPDATE ? this.#forgedStateOf(to.nodeId) : this.#answerTo(type);
+    return payload === undefined ? undefined : { kind: "answer", payload };
   }
 
   #again(): void {
@@ -144,6 +162,12 @@ export class Liar {
   /** A state that its owner did sign, of any age. */
   #oldState(): Uint8Array | undefined {
     return this.#old(this.#one([this.#requests, this.#answers]) ?? [], MessageType.UPDATE);
+  }
+
+  #forgedStateOf(nodeId: string): Uint8Array | undefined {
+    const unsigned = { nodeId, version: this.#node.unixSeconds, text: '{"forged": "yes"}' };
+    const signature = this.#sign(stateSignedPart(unsigned));
+    return encodeStatePacket({ ...unsigned, signature });
   }
 
   /** A state of somebody else: with a signature of our own, a random one, or a changed text. */

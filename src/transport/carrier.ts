@@ -1,8 +1,8 @@
 /**
  * The port that brings a request to a peer and its answer back.
  *
- * Carriers own framing and sealing; the core and the node see only a type and a payload. `http`
- * and `memory` implement it, and each passes `test/contract/carrier.ts`.
+ * Carriers own framing and sealing; the core and the node see only a type and a payload. `http`,
+ * `udp+http` and `memory` implement it, and each passes `test/contract/carrier.ts`.
  * @module
  */
 import type { Address, FailureReason, Message, Outcome, Reply } from "../wire/exchange.ts";
@@ -61,6 +61,12 @@ export interface Carrier {
     options: RequestOptions,
     onReply: (index: number, reply: Reply) => void,
   ): void;
+
+  /**
+   * The peer at `to` has said, signed, that it takes datagrams on the port of its HTTP; or, with
+   * `false`, that it does not. Carriers without datagrams have no use for it.
+   */
+  speaksDatagrams?(to: Address, speaks?: boolean): void;
 
   /** Stops answering and asking; open requests end as `closed`. Safe to call twice. */
   close(): Promise<void>;

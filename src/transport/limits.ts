@@ -81,6 +81,43 @@ export const DEFAULT_LIMITS: CarrierLimits = {
   closeGraceMs: 250,
 };
 
+/** What others can make the UDP carrier hold. */
+export interface UdpLimits {
+  /** Associations that askers began with us; a new one beyond it is left to HTTP. */
+  readonly associationsMax: number;
+  /** The same, from one IP address. */
+  readonly associationsPerSourceMax: number;
+  /** Requests that are being answered; one beyond it is sent on to HTTP. */
+  readonly requestsMax: number;
+  /** The same, in one association. */
+  readonly requestsPerAssociationMax: number;
+  /** Answers remembered, in case their requests are repeated: the oldest go first. */
+  readonly answersMax: number;
+  /** The same, in bytes. */
+  readonly answerBytesMax: number;
+  /** Milliseconds for a handler to answer; then the asker is refused with 500. */
+  readonly answerTimeoutMs: number;
+  /** Milliseconds that running answers get when the carrier closes. */
+  readonly closeGraceMs: number;
+  /** Requests that we have in flight to one peer; more go over HTTP. */
+  readonly inFlightPerPeerMax: number;
+  /** Peers that datagrams are sent to; beyond it the one known longest goes over HTTP. */
+  readonly peersMax: number;
+}
+
+export const DEFAULT_UDP_LIMITS: UdpLimits = {
+  associationsMax: 4_096,
+  associationsPerSourceMax: 512,
+  requestsMax: 4_096,
+  requestsPerAssociationMax: 128,
+  answersMax: 16_384,
+  answerBytesMax: 8 * MIB,
+  answerTimeoutMs: DEFAULT_LIMITS.answerTimeoutMs,
+  closeGraceMs: DEFAULT_LIMITS.closeGraceMs,
+  inFlightPerPeerMax: 64,
+  peersMax: 4_096,
+};
+
 /** Milliseconds that `bytes` may take on the way: a fixed grace, and their size at the rate. */
 export function transferMsMax(bytes: number, limits: CarrierLimits): number {
   return limits.bodyGraceMs + Math.ceil((bytes * 1000) / limits.bodyBytesPerSecondMin);

@@ -172,13 +172,10 @@ describe("stop()", () => {
 
   it("ends a send that is under way", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
-    const python = await net
-      .python({ id: "p", host: "127.0.0.2", bootstrap: [a.address] })
-      .catch(() => undefined);
-    if (python === undefined) return;
-    await a.server.waitForPeers(["p"]);
-    await python.silent(true);
-    const sent = a.server.sendToNode("p", "never answered");
+    const b = await net.process({ nodeId: "b", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["b"]);
+    b.pause();
+    const sent = a.server.sendToNode("b", "never answered");
     const failed = expect(sent).rejects.toMatchObject({ code: "DSN_STOPPED" });
     await sleep(100);
     await a.server.stop();

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,9 +19,9 @@ afterEach(async () => {
 });
 
 /** Writes a key file that nobody else can read. */
-function keyFile(name: string, content: string | Uint8Array = DSNodeServer.generateKey()): string {
+function keyFile(name: string): string {
   const path = join(folder, name);
-  writeFileSync(path, content, { mode: 0o600 });
+  writeFileSync(path, DSNodeServer.generateKey(), { mode: 0o600 });
   return path;
 }
 
@@ -35,56 +35,6 @@ async function addressOf(node: Running): Promise<string> {
   const { port } = await node.event("listening");
   return `127.0.0.1:${String(port)}`;
 }
-
-describe("dsn keygen", () => {
-  it("prints 32 hex digits and a newline, nothing else", async () => {
-    const { code, stdout, stderr } = await dsnToEnd(["keygen"]);
-    expect(stdout).toMatch(/^[0-9a-f]{32}\n$/);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  });
-
-  it("--json adds the key id", async () => {
-    const { stdout } = await dsnToEnd(["keygen", "--json"]);
-    expect(JSON.parse(stdout)).toEqual({
-      schema: "dsn.keygen/1",
-      key: expect.stringMatching(/^[0-9a-f]{32}$/),
-      keyId: expect.stringMatching(/^[0-9a-f]{8}$/),
-    });
-  });
-
-  it("--out writes a file for its owner only, and says where it is and its key id", async () => {
-    const { code, stdout, stderr } = await dsnToEnd(["keygen", "--out", "net.key"], {
-      cwd: folder,
-    });
-    expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
-    const path = join(folder, "net.key");
-    expect(readFileSync(path, "utf8")).toMatch(/^[0-9a-f]{32}\n$/);
-    if (process.platform !== "win32") expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(stderr).toMatch(/net\.key \(mode 0600, key id [0-9a-f]{8}\)/);
-    expect(stderr).not.toContain(readFileSync(path, "utf8").trim());
-  });
-
-  it("--out does not touch a file that is there, and exits 8", async () => {
-    const path = keyFile("net.key", "precious\n");
-    const { code, stderr } = await dsnToEnd(["keygen", "--out", path]);
-    expect(code).toBe(8);
-    expect(stderr).toContain("DSN_FILE_EXISTS");
-    expect(readFileSync(path, "utf8")).toBe("precious\n");
-  });
-
-  it("--out --force replaces it", async () => {
-    const path = keyFile("net.key", "precious\n");
-    const { code } = await dsnToEnd(["keygen", "--out", path, "--force"]);
-    expect(code).toBe(0);
-    expect(readFileSync(path, "utf8")).toMatch(/^[0-9a-f]{32}\n$/);
-  });
-
-  it("tells why a file cannot be written", async () => {
-    const { code, stderr } = await dsnToEnd(["keygen", "--out", join(folder, "no/such/key")]);
-    expect(code).toBe(1);
-    expect(stderr).toMatch(/✖ Cannot write the key file .*\n {2}Why {3}.*\n {2}Fix {3}/);
-  });
-});
 
 describe("dsn start", () => {
   it("joins another node, and both tell what they see as one JSON object per line", async () => {
@@ -242,169 +192,6 @@ describe("dsn start", () => {
     first.child.stdout?.destroy();
     startNode("two", "--json", "--join", through);
     expect((await first.ended).code).toBe(0);
-  });
-});
-
-describe("The network key", () => {
-  async function keyIdOf(path: string, stdin?: Uint8Array): Promise<unknown> {
-    const place = ["--bind", "127.0.0.1", "--port", "0", "--credential-dir", folder];
-    const node = dsn(["start", "--id", "one", "--json", "--key-file", path, ...place], {
-      ...(stdin === undefined ? {} : { stdin }),
-    });
-    const { keyId } = await node.event("listening");
-    node.child.kill("SIGTERM");
-    await node.ended;
-    return keyId;
-  }
-
-  const digits = "00112233445566778899aabbccddeeff";
-  const spaced = `  ${digits.slice(0, 16)}\r\n${digits.slice(16).toUpperCase()}\n\n`;
-
-  it.each([
-    ["with white space and in upper case", Buffer.from(spaced)],
-    ["as PowerShell writes it", Buffer.from(`\ufeff${digits}\r\n`, "utf16le")],
-    ["with a byte order mark", Buffer.from(`\ufeff${digits}`)],
-  ])("may be in a file %s", async (_, bytes) => {
-    const plain = await keyIdOf(keyFile("plain.key", digits));
-    expect(await keyIdOf(keyFile("net.key", bytes))).toBe(plain);
-  });
-
-  it("may come from standard input", async () => {
-    const plain = await keyIdOf(keyFile("plain.key", digits));
-    expect(await keyIdOf("-", Buffer.from(spaced))).toBe(plain);
-  });
-
-  it.skipIf(process.platform === "win32")(
-    "in a file that others can read is worth a warning",
-    async () => {
-      const path = join(folder, "shared.key");
-      writeFileSync(path, digits, { mode: 0o644 });
-      const node = startNode("one", "--key-file", path);
-      await node.until("the banner", ({ stderr }) => stderr.includes("Ready.") || undefined);
-      expect(node.stderr).toMatch(
-        /^! Others can read .*DSN_KEY_FILE_SHARED\n(?:.*\n)* {2}Fix {3}chmod 600/,
-      );
-    },
-  );
-
-  it.each([
-    ["in an option of another name", ["start", "--key", digits]],
-    ["in an option with =", ["start", `--aes-key=${digits}`]],
-    ["where the name of a file belongs", ["start", "--key-file", digits]],
-  ])("on the command line, %s, is refused and not shown", async (_, args) => {
-    const { code, stdout, stderr } = await dsnToEnd(args);
-    expect(code).toBe(2);
-    expect(stderr).toContain("--key-file");
-    expect(stdout + stderr).not.toContain(digits);
-  });
-
-  it("that is none exits 2, names the file and does not show what it holds", async () => {
-    const path = keyFile("long.key", digits + digits);
-    const { code, stderr } = await dsnToEnd(["start", "--key-file", path]);
-    expect(code).toBe(2);
-    expect(stderr).toContain(`There is no network key in ${path}  DSN_KEY_FORMAT`);
-    expect(stderr).toContain("64 digits");
-    expect(stderr).not.toContain(digits);
-  });
-});
-
-describe("A command line that cannot be understood", () => {
-  const typos = {
-    start: {
-      "--idd": "--id",
-      "--prot": "--port",
-      "--joi": "--join",
-      "--jion": "--join or --json",
-      "--key-fil": "--key-file",
-      "--adverstise": "--advertise",
-      "--bnd": "--bind",
-      "--alow": "--allow",
-      "--sett": "--set",
-      "--credentials-dir": "--credential-dir",
-      "--jsn": "--json",
-      "--quite": "--quiet",
-      "--no-colour": "--no-color",
-      "--hlep": "--help",
-    },
-    keygen: { "--ot": "--out", "--forse": "--force", "--jsno": "--json" },
-  };
-  const cases = Object.entries(typos).flatMap(([command, all]) =>
-    Object.entries(all).map(([typo, meant]) => [command, typo, meant] as const),
-  );
-
-  it.each(cases)("dsn %s %s: did you mean %s?", async (command, typo, meant) => {
-    const { code, stdout, stderr } = await dsnToEnd([command, typo, "x"]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^✖ There is no option --\S+ {2}DSN_USAGE\n {2}Fix {3}/);
-    expect(stderr).toContain(`did you mean ${meant}?`);
-  });
-
-  it.each([
-    ["--port", "80000", /whole number, 0 to 65535/],
-    ["--port", "-1", /whole number, 0 to 65535/],
-    ["--port", "8e3", /whole number, 0 to 65535/],
-    ["--id", "a/b", /A-Z a-z 0-9/],
-    ["--id", "..", /not dots only/],
-    ["--join", "localhost", /host:port/],
-    ["--join", "localhost:0", /1 to 65535/],
-    ["--advertise", "http://here", /IP address or a host name/],
-    ["--bind", "1.2.3", /IP address or a host name/],
-    ["--allow", "a/b", /must be an id/],
-    ["--set", "novalue", /KEY=VALUE/],
-    ["--set", "=x", /KEY=VALUE/],
-  ])("dsn start %s %s names the option, the value and the rule", async (option, value, rule) => {
-    const { code, stdout, stderr } = await dsnToEnd(["start", `${option}=${value}`]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(`Cannot use ${option} "${value}"`);
-    expect(stderr).toMatch(rule);
-    expect(stderr).toMatch(/^ {2}Fix {3}for example --/m);
-  });
-
-  it.each([
-    [["strat"], "did you mean dsn start?"],
-    [["start", "here"], "see what there is: dsn start --help"],
-    [["start", "--port"], "write --port <n>"],
-  ])("dsn %j says what to do", async (args, fix) => {
-    const { code, stderr } = await dsnToEnd(args);
-    expect(code).toBe(2);
-    expect(stderr).toContain(fix);
-  });
-
-  it("is told as JSON with --json, and stdout stays empty", async () => {
-    const { code, stdout, stderr } = await dsnToEnd(["start", "--json", "--prot", "1"]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(JSON.parse(stderr)).toEqual({
-      schema: "dsn.error/1",
-      error: {
-        code: "DSN_USAGE",
-        message: "There is no option --prot",
-        fix: ["did you mean --port?", "see what there is: dsn start --help"],
-      },
-    });
-  });
-});
-
-describe("dsn", () => {
-  it.each([[["--help"]], [["start", "--help"]], [["keygen", "--help"]], [["version", "--help"]]])(
-    "%j leads with examples",
-    async (args) => {
-      const { code, stdout, stderr } = await dsnToEnd(args);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toMatch(/^Examples:\n {2}dsn /);
-      expect(Math.max(...stdout.split("\n").map(({ length }) => length))).toBeLessThanOrEqual(80);
-    },
-  );
-
-  it("without a command prints its help on stderr and exits 2", async () => {
-    const { code, stdout, stderr } = await dsnToEnd([]);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toMatch(/^Examples:/);
-  });
-
-  it.each([["version"], ["-V"], ["--version"]])("%s prints the version", async (argument) => {
-    const { code, stdout } = await dsnToEnd([argument]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^dsn \d+\.\d+\.\d+ \(protocol 0\.9\.0\)\n$/);
   });
 });
 

@@ -79,7 +79,7 @@ interface Told {
 
 /** In place of what both sides fill with their own names, keys and times. */
 function kindOf(plaintext: Uint8Array): string {
-  const [type] = plaintext;
+  const type = plaintext[0] ?? 0;
   const payload = plaintext.subarray(1);
   switch (type) {
     case MessageType.HELLO:

@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly state?: Readonly<Record<string, string>> | undefined;
   /** What the application does with each message: it blocks its process, or awaits. */
   readonly receive?: { readonly mode: "blocks" | "awaits"; readonly ms: number } | undefined;
+  /** Added to the environment of the process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface ProcessEvent {
@@ -66,9 +68,13 @@ export class ProcessNode {
   #port = 0;
 
   /** @internal See {@link startProcessNode}. */
-  constructor(nodeId: string) {
+  constructor(nodeId: string, env: Readonly<Record<string, string>>) {
     this.nodeId = nodeId;
-    this.#process = fork(WORKER, [], { serialization: "advanced", execArgv: [] });
+    this.#process = fork(WORKER, [], {
+      serialization: "advanced",
+      execArgv: [],
+      env: { ...process.env, ...env },
+    });
     alive.add(this.#process);
     this.#process.on("message", (message) => this.#receive(message as AnswerLine | ProcessEvent));
     this.#exited = new Promise((resolve) => {
@@ -214,7 +220,7 @@ export async function startProcessNode(
   options: ProcessOptions = {},
 ): Promise<ProcessNode> {
   checkBuild();
-  const node = new ProcessNode(config.nodeId);
+  const node = new ProcessNode(config.nodeId, options.env ?? {});
   try {
     await node.start(config, options);
   } catch (error) {

@@ -114,9 +114,9 @@ describe.skipIf(!python.available).concurrent(`Ours calls a Python peer${skipped
     await a.server.waitForPeers(["p"], { timeout: 15_000 });
     expect(a.server.peerInfo("p")?.fingerprint).not.toBe(before);
     await eventually(() =>
-      expect(a.warnings.filter(({ resolved }) => resolved).map(({ error }) => error.code)).toContain(
-        "DSN_PEER_IDENTITY_CHANGED",
-      ),
+      expect(
+        a.warnings.filter(({ resolved }) => resolved).map(({ error }) => error.code),
+      ).toContain("DSN_PEER_IDENTITY_CHANGED"),
     );
     expect((await again.peers()).sort()).toEqual(["a", "p"]);
   });
@@ -264,7 +264,9 @@ describe.skipIf(!python.available).concurrent(`A Python peer calls ours${skipped
     expect(a.server.peers()).toEqual(["a"]);
   });
 
-  it("in our own name with our own key: it is refused, and our own entry stands (D04)", async ({ net }) => {
+  it("in our own name with our own key: it is refused, and our own entry stands (D04)", async ({
+    net,
+  }) => {
     const credentialDir = net.folder();
     const a = await net.ours({ nodeId: "a", credentialDir });
     const p = await net.python({ id: "a", host: "127.0.0.2", credentialDir, tickSeconds: NEVER });
