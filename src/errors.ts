@@ -102,6 +102,8 @@ export interface DsnErrorDetails {
   /** The address that this is about, `host:port`. */
   readonly endpoint?: string | undefined;
   readonly cause?: unknown;
+  /** Of an error with several reasons: each of them. */
+  readonly causes?: readonly DsnError[] | undefined;
 }
 
 /** Base class. Match on {@link code}, which is stable. */
@@ -112,6 +114,8 @@ export class DsnError extends Error {
   readonly fix: readonly string[];
   readonly nodeId: string | undefined;
   readonly endpoint: string | undefined;
+  /** Of an error with several reasons, such as `DSN_NO_BOOTSTRAP`: each of them. */
+  readonly causes: readonly DsnError[];
 
   constructor(code: DsnErrorCode, message: string, details: DsnErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -120,6 +124,7 @@ export class DsnError extends Error {
     this.fix = details.fix ?? [];
     this.nodeId = details.nodeId;
     this.endpoint = details.endpoint;
+    this.causes = details.causes ?? [];
   }
 
   get family(): ErrorFamily {

@@ -122,16 +122,16 @@ export class NodeCore {
       },
     );
     this.#peerLists = new PeerLists(kernel, this.self, this.#members, this.#trust, this.#alerts);
-    this.#joining = new Joining(
+    this.#joining = new Joining({
       kernel,
-      this.self,
-      this.#members,
-      this.#alerts,
-      this.#greeting,
-      this.#replication,
-      this.#peerLists,
+      self: this.self,
+      members: this.#members,
+      alerts: this.#alerts,
+      greeting: this.#greeting,
+      replication: this.#replication,
+      peerLists: this.#peerLists,
       keyId,
-    );
+    });
     this.#liveness = new Liveness(kernel, this.#members, this.#joining, this.#replication, me);
     this.#messaging = new Messaging(
       kernel,

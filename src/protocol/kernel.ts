@@ -150,7 +150,11 @@ export class Kernel {
   }
 
   /** How much is under way, to see that nothing piles up. */
-  get pending(): { readonly replies: number; readonly operations: number; readonly timers: number } {
+  get pending(): {
+    readonly replies: number;
+    readonly operations: number;
+    readonly timers: number;
+  } {
     return {
       replies: this.#replies.size,
       operations: this.#operations.size,

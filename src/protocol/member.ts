@@ -169,3 +169,8 @@ export function resetPush(member: Member): void {
   member.push.doubtful = undefined;
   member.push.unanswered = undefined;
 }
+
+/** A Python node that cannot call us back fires its callbacks at each of our attempts. */
+export function isShy(member: Member): boolean {
+  return member.native === undefined && member.forgottenMs.length > 2;
+}

@@ -95,7 +95,10 @@ function explainRefusal(
 ): Explanation {
   const { to, me, keyId } = context;
   const where = context.nodeId === undefined ? formatAddress(to) : printable(context.nodeId);
-  const answer = `it answered ${status}${text === "" ? "" : ` "${printable(text)}"`}`;
+  const isPage = /<html|<!doctype/i.test(text);
+  const answer = isPage
+    ? `it answered ${status} with a web page`
+    : `it answered ${status}${text === "" ? "" : ` "${printable(text)}"`}`;
   if (status === 401 && text === "Missing or incorrect encryption key") {
     return keyId === undefined
       ? {
@@ -168,7 +171,7 @@ function explainRefusal(
       ],
     };
   }
-  if (status === 404 || status === 501 || /<html|<!doctype/i.test(text)) {
+  if (status === 404 || status === 501 || isPage) {
     return notDsn(formatAddress(to), answer);
   }
   return {
@@ -195,4 +198,19 @@ export function printable(text: string): string {
     const code = character.codePointAt(0) ?? 0;
     return `\\u{${code.toString(16)}}`;
   });
+}
+
+/** The peer is there and does not want us: trying harder does not help. */
+export function isRefusal(error: DsnError): boolean {
+  switch (error.code) {
+    case "DSN_KEY_REFUSED":
+    case "DSN_KEY_UNEXPECTED":
+    case "DSN_VERSION_MISMATCH":
+    case "DSN_NOT_WHITELISTED":
+    case "DSN_IDENTITY_REFUSED":
+    case "DSN_PEER_IDENTITY_CHANGED":
+      return true;
+    default:
+      return false;
+  }
 }

@@ -1,0 +1,20 @@
+/** What joining stands on. */
+import type { Alerts } from "./alerts.ts";
+import type { Greeting } from "./greeting.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Members } from "./members.ts";
+import type { PeerLists } from "./peer-lists.ts";
+import type { Replication } from "./replication.ts";
+import type { Self } from "./self.ts";
+
+export interface JoiningParts {
+  readonly kernel: Kernel;
+  readonly self: Self;
+  readonly members: Members;
+  readonly alerts: Alerts;
+  readonly greeting: Greeting;
+  readonly replication: Replication;
+  readonly peerLists: PeerLists;
+  /** First digits of a hash of the network key; undefined without one. */
+  readonly keyId: string | undefined;
+}

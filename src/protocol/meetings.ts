@@ -1,0 +1,164 @@
+/**
+ * What happens once a node answers: states both ways, then whom it lists.
+ *
+ * What others say of a node is a reason to call it, never a verdict.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import { type Address, sameAddress } from "../wire/exchange.ts";
+import { Dials } from "./dials.ts";
+import { all, type Flow, wait } from "./flow.ts";
+import type { Greeted } from "./greeting.ts";
+import type { JoiningParts } from "./joining-parts.ts";
+import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
+import type { Named } from "./peer-lists.ts";
+import { isForgotten } from "./replication.ts";
+
+/** Who listens waits this long for the dials; they go on, but a list can be long and made up. */
+const LISTEN_MS = 5_000;
+
+export interface MeetingHooks {
+  /** The peer answered as to a stranger. */
+  readonly onForgotten: (member: Member) => void;
+  /** Somebody names a member that is not present. */
+  readonly onNamed: (member: Member) => void;
+}
+
+export class Meetings {
+  readonly #parts: JoiningParts;
+  readonly #hooks: MeetingHooks;
+  readonly #dials: Dials;
+  /** Members being met, with those who wait for the end of it. */
+  readonly #meetings = new Map<Member, (() => void)[]>();
+
+  constructor(parts: JoiningParts, hooks: MeetingHooks) {
+    this.#parts = parts;
+    this.#hooks = hooks;
+    this.#dials = new Dials(parts.kernel);
+  }
+
+  isMeeting(member: Member): boolean {
+    return this.#meetings.has(member);
+  }
+
+  /** We dialled `endpoint` and the member answered there. */
+  settleEndpoint({ member, restarted }: Greeted, endpoint: Address): void {
+    // An address that works is kept: one machine has many names.
+    if (restarted || !isPresent(member) || member.endpoint === undefined)
+      member.endpoint = endpoint;
+  }
+
+  /**
+   * Exchanges states with a member that answers at its endpoint, lists it, and hears whom it
+   * lists. The state comes first, so that whoever learns of the peer can read it.
+   */
+  *meet(member: Member): Flow {
+    const meeting = this.#meetings.get(member);
+    if (meeting !== undefined) {
+      yield* wait<void>((resume) => meeting.push(() => resume()));
+      return;
+    }
+    this.#meetings.set(member, []);
+    try {
+      yield* this.#exchangeAndList(member);
+    } finally {
+      const waiting = this.#meetings.get(member) ?? [];
+      this.#meetings.delete(member);
+      for (const resume of waiting) resume();
+    }
+  }
+
+  *#exchangeAndList(member: Member): Flow {
+    const { endpoint } = member;
+    if (endpoint === undefined) return;
+    yield* this.#parts.replication.exchange(member, endpoint);
+    if (!this.#parts.members.has(member)) return;
+    this.#parts.members.setStatus(member, "alive", undefined);
+    this.#parts.alerts.clear(member.nodeId, "DSN_UNREACHABLE");
+    this.#parts.alerts.clear("", "DSN_NO_BOOTSTRAP");
+    // Writes made while the exchange was under way.
+    this.#parts.replication.pushAll();
+    yield* this.listen(member, endpoint);
+  }
+
+  /** Asks a member for its list and dials whoever is new. */
+  *listen(member: Member, endpoint: Address): Flow {
+    const heard = yield* this.#parts.peerLists.ask(member, endpoint);
+    if (heard.kind === "list") yield* this.heard(member, heard.named);
+    else if (isForgotten(heard.reply)) this.#hooks.onForgotten(member);
+    else noteFailure(member, this.#parts.kernel.now.monotonicMs);
+  }
+
+  /** Takes what a member listed: that it lists us, and whom else. */
+  *heard(member: Member, named: readonly Named[]): Flow {
+    if (member.native === undefined) {
+      // It answers only those that it lists.
+      noteListed(member, this.#parts.kernel.now.monotonicMs);
+      member.push.needsHello = false;
+    }
+    if (member.seesUs === true) this.#parts.alerts.clear(member.nodeId, "DSN_ONE_WAY");
+    const dials = all(named.map((one) => this.#dialNamed(one, member.nodeId)));
+    yield* this.#parts.kernel.within(LISTEN_MS, dials);
+  }
+
+  *#dialNamed({ nodeId, endpoint }: Named, namer: string): Flow {
+    const known = this.#parts.members.get(nodeId);
+    if (known !== undefined) {
+      // What others say is a reason to look, never a verdict.
+      if (!isPresent(known)) this.#lookAgain(known, endpoint);
+      return;
+    }
+    if (this.#dials.failedLately(nodeId, endpoint)) return;
+    if (!(yield* this.#dials.enter(namer))) return;
+    try {
+      if (this.#parts.members.get(nodeId) !== undefined) return;
+      if (this.#dials.failedLately(nodeId, endpoint)) return;
+      const greeted = yield* this.#parts.greeting.greet(endpoint, nodeId);
+      this.settleEndpoint(greeted, endpoint);
+      yield* this.#inLine(greeted.member);
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+      this.#dials.rememberFailure(nodeId, endpoint);
+    } finally {
+      this.#dials.leave();
+    }
+  }
+
+  /** Like {@link meet}, without asking for another list: the tick does that, one at a time. */
+  *#inLine(member: Member): Flow {
+    const { endpoint } = member;
+    if (endpoint === undefined || this.#meetings.has(member)) return;
+    yield* this.#parts.replication.exchange(member, endpoint);
+    if (this.#parts.members.has(member)) this.#parts.members.setStatus(member, "alive", undefined);
+    this.#parts.replication.pushAll();
+  }
+
+  #lookAgain(member: Member, endpoint: Address): void {
+    member.endpoint ??= endpoint;
+    if (!sameAddress(member.endpoint, endpoint)) {
+      this.#parts.kernel.spawn(this.#tryElsewhere(member, endpoint));
+    } else if (member.status !== "refused") {
+      this.#hooks.onNamed(member);
+    }
+  }
+
+  /** A node that is not reached may have moved: whoever answers there with its key is that node. */
+  *#tryElsewhere(member: Member, endpoint: Address): Flow {
+    if (this.#dials.failedLately(member.nodeId, endpoint)) return;
+    this.#dials.rememberFailure(member.nodeId, endpoint);
+    try {
+      yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+      if (!this.#parts.members.has(member) || isPresent(member)) return;
+      yield* this.meetAt(member, endpoint);
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+    }
+  }
+
+  /** The member itself answered there, so that is where it is. */
+  *meetAt(member: Member, endpoint: Address): Flow {
+    member.endpoint = endpoint;
+    member.candidates = [];
+    yield* this.meet(member);
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * Members that are not reached, and the attempts to reach them: one flow for each, for ever.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import type { Address } from "../wire/exchange.ts";
+import { type Flow, wait } from "./flow.ts";
+import type { JoiningParts } from "./joining-parts.ts";
+import type { Meetings } from "./meetings.ts";
+import { isShy, type Member } from "./member.ts";
+import { createPauses } from "./pauses.ts";
+import { pingMember } from "./ping-member.ts";
+import { isRefusal } from "./troubles.ts";
+
+export class Pursuits {
+  readonly #parts: JoiningParts;
+  readonly #meetings: Meetings;
+  /** By member; `hurry` ends a pause. */
+  readonly #pursuits = new Map<Member, { hurry: () => void }>();
+
+  constructor(parts: JoiningParts, meetings: Meetings) {
+    this.#parts = parts;
+    this.#meetings = meetings;
+  }
+
+  /** Keeps trying to reach a member that is not present, starting now. */
+  pursue(member: Member): void {
+    const pursuit = this.#pursuits.get(member);
+    if (pursuit !== undefined) {
+      pursuit.hurry();
+      return;
+    }
+    this.#pursuits.set(member, { hurry: () => undefined });
+    this.#parts.kernel.spawn(this.#pursuit(member));
+  }
+
+  *#pursuit(member: Member): Flow {
+    const pause = createPauses(this.#parts.kernel);
+    try {
+      while (this.#parts.members.has(member) && member.status !== "alive") {
+        if (yield* this.#reach(member)) return;
+        if (member.status === "joining" && this.#unreachedTooLong(member)) {
+          if (!member.joinedBefore) {
+            this.#parts.members.remove(member);
+            return;
+          }
+          // Whoever repeats an old HELLO must not make us forget a node that we knew.
+          this.#parts.members.setStatus(member, "down", member.reason);
+        }
+        yield* this.#pause(member, pause.next(isShy(member)));
+      }
+    } finally {
+      this.#pursuits.delete(member);
+    }
+  }
+
+  *#pause(member: Member, ms: number): Flow {
+    yield* wait<void>((resume) => {
+      const cancel = this.#parts.kernel.after(ms, () => resume());
+      this.#pursuits.set(member, {
+        hurry: () => {
+          cancel();
+          resume();
+        },
+      });
+    });
+    this.#pursuits.set(member, { hurry: () => undefined });
+  }
+
+  #unreachedTooLong(member: Member): boolean {
+    return (
+      this.#parts.kernel.now.monotonicMs - member.sinceMs > this.#parts.kernel.settings.joiningMs
+    );
+  }
+
+  /** One attempt to reach a member, wherever it may be. True when it is present again. */
+  *#reach(member: Member): Flow<boolean> {
+    const { endpoint, candidates } = member;
+    for (const candidate of candidates) {
+      if ((yield* this.#reachAt(member, candidate)) === "reached") return true;
+      if (member.status === "alive") return true;
+    }
+    if (endpoint === undefined) return false;
+    const error = yield* this.#reachAt(member, endpoint);
+    if (error === "reached" || member.status === "alive") return true;
+    member.reason = error;
+    if (isRefusal(error) && member.status !== "one-way") {
+      this.#parts.members.setStatus(member, "refused", error);
+    }
+    return false;
+  }
+
+  *#reachAt(member: Member, endpoint: Address): Flow<"reached" | DsnError> {
+    try {
+      // A PING wakes nobody; a HELLO makes a Python peer enter us and tell its application.
+      if (member.native === undefined) yield* pingMember(this.#parts, member, endpoint);
+      yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+      yield* this.#meetings.meetAt(member, endpoint);
+      return "reached";
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+      return error;
+    }
+  }
+}
