@@ -295,6 +295,9 @@ export class DSNode {
       case "mark":
         this.#stored(this.#parts.store.saveMark(effect.version));
         break;
+      case "datagrams":
+        this.#parts.carrier.speaksDatagrams?.(effect.to);
+        break;
       case "flush-soon":
         setImmediate(() => this.#step({ kind: "flush" }));
         break;

@@ -38,6 +38,8 @@ export interface CoreOptions {
   readonly networkIp?: string | undefined;
   /** Addresses of this machine, best first. */
   readonly candidates?: readonly string[];
+  /** What native peers may use with this node, such as `udp`. */
+  readonly features?: readonly string[];
   /** Keys proven in earlier lives. */
   readonly pins?: ReadonlyMap<string, Uint8Array>;
   readonly whitelist?: readonly WhitelistEntry[];
@@ -93,6 +95,7 @@ export class NodeCore {
         port: options.port,
         candidates: options.candidates ?? [],
         networkIp: options.networkIp,
+        features: options.features ?? [],
       },
       this.#mark,
     );

@@ -24,7 +24,7 @@ import { isNodeId } from "../wire/node-id.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, noteListed, resetPush } from "./member.ts";
+import { type Member, resetPush } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
@@ -273,9 +273,8 @@ export class Greeting {
     member ??= this.#members.add(nodeId, publicKey);
     if (member === undefined) return undefined;
     this.#trust.pin(nodeId, publicKey);
-    member.push.needsHello = false;
-    // Python enters whom it greets, and who greets it.
-    noteListed(member, this.#kernel.now.monotonicMs);
+    // Who greets us need not get our answer: it may have given up before we read its HELLO.
+    if (answersUs) member.push.needsHello = false;
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
     if (block === undefined) return { member, restarted: false, fresh: false };
     return this.#enterBlock(member, block, answersUs);

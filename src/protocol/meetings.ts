@@ -10,7 +10,7 @@ import { Dials } from "./dials.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
-import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
+import { isPresent, type Member, noteFailure } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
 import { isForgotten } from "./replication.ts";
 
@@ -71,14 +71,23 @@ export class Meetings {
   *#exchangeAndList(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined) return;
-    yield* this.#parts.replication.exchange(member, endpoint);
-    if (!this.#parts.members.has(member)) return;
-    this.#parts.members.setStatus(member, "alive", undefined);
-    this.#parts.alerts.clear(member.nodeId, "DSN_UNREACHABLE");
-    this.#parts.alerts.clear("", "DSN_NO_BOOTSTRAP");
+    yield* this.#exchangeAt(member, endpoint);
+    if (this.#parts.members.has(member)) yield* this.listen(member, endpoint);
+  }
+
+  /** States both ways; then the member is listed. */
+  *#exchangeAt(member: Member, endpoint: Address): Flow {
+    const { replication, members, alerts, kernel } = this.#parts;
+    yield* replication.exchange(member, endpoint);
+    if (!members.has(member)) return;
+    members.setStatus(member, "alive", undefined);
+    alerts.clear(member.nodeId, "DSN_UNREACHABLE");
+    alerts.clear("", "DSN_NO_BOOTSTRAP");
+    if (member.native?.features.includes("udp") === true) {
+      kernel.emit({ kind: "datagrams", to: endpoint });
+    }
     // Writes made while the exchange was under way.
-    this.#parts.replication.pushAll();
-    yield* this.listen(member, endpoint);
+    replication.pushAll();
   }
 
   /** Asks a member for its list and dials whoever is new. */
@@ -91,11 +100,8 @@ export class Meetings {
 
   /** Takes what a member listed: that it lists us, and whom else. */
   *heard(member: Member, named: readonly Named[]): Flow {
-    if (member.native === undefined) {
-      // It answers only those that it lists.
-      noteListed(member, this.#parts.kernel.now.monotonicMs);
-      member.push.needsHello = false;
-    }
+    // A Python peer answers only those that it lists.
+    if (member.native === undefined) member.push.needsHello = false;
     if (member.seesUs === true) this.#parts.alerts.clear(member.nodeId, "DSN_ONE_WAY");
     const dials = all(named.map((one) => this.#dialNamed(one, member.nodeId)));
     yield* this.#parts.kernel.within(LISTEN_MS, dials);
@@ -128,9 +134,7 @@ export class Meetings {
   *#inLine(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined || this.#meetings.has(member)) return;
-    yield* this.#parts.replication.exchange(member, endpoint);
-    if (this.#parts.members.has(member)) this.#parts.members.setStatus(member, "alive", undefined);
-    this.#parts.replication.pushAll();
+    yield* this.#exchangeAt(member, endpoint);
   }
 
   #lookAgain(member: Member, endpoint: Address): void {

@@ -42,7 +42,7 @@ export interface PushState {
   needsHello: boolean;
   /** A Python peer that we failed to reach may drop us until then; monotonic ms. */
   uncertainUntilMs: number;
-  /** The last sign that a Python peer lists us: its list, its HELLO, its PING; monotonic ms. */
+  /** The last PING of a Python peer, which calls only those that it lists; monotonic ms. */
   listedMs: number;
   /** A request with this version of ours ended without an answer: the peer may hold it or not. */
   unanswered: number | undefined;
@@ -145,7 +145,10 @@ export function noteFailure(member: Member, nowMs: number): void {
   member.push.uncertainUntilMs = nowMs + UNCERTAIN_MS;
 }
 
-/** The peer lists us: it said so, or it called us as it calls those that it lists. */
+/**
+ * The peer called us as it calls those that it lists: it reaches us, and will not drop us before
+ * its next tick. Its list says less: the call that makes it drop us may be failing right now.
+ */
 export function noteListed(member: Member, nowMs: number): void {
   member.push.listedMs = nowMs;
 }

@@ -327,7 +327,7 @@ export class Replication {
     if (rule === "stale") return "stale";
     const same = held !== undefined && held.text === packet.text;
     if (rule === "equal") {
-      if (same) return "duplicate";
+      if (same) return unchanged(packet);
       // A native owner never makes two states of one version: two processes use its identity.
       if (member.native !== undefined) {
         this.#alerts.raise(forkedState(member.nodeId), member.nodeId);
@@ -349,10 +349,9 @@ export class Replication {
     const { version, text } = packet;
     member.replica = { version, text, entries, packet: payload.slice() };
     member.heardMs = this.#kernel.now.monotonicMs;
-    const wasEmpty = same && entries.size === 0;
-    if (!same && isPresent(member)) this.#tell(member, before);
-    // The reference never takes equal content for news, except an empty one.
-    return same && !wasEmpty ? "duplicate" : "accepted";
+    if (same) return unchanged(packet);
+    if (isPresent(member)) this.#tell(member, before);
+    return "accepted";
   }
 
   #tell(member: Member, before: ReadonlyMap<string, string>): void {
@@ -380,6 +379,11 @@ export type Verdict =
   | "stale"
   /** Signed, and no state: its owner is broken. */
   | "unreadable";
+
+/** The reference never takes equal content for news, but an empty state every time. */
+function unchanged({ text }: StatePacket): Verdict {
+  return text === EMPTY ? "accepted" : "duplicate";
+}
 
 /** The peer answered as to somebody it does not know. Say HELLO, then try again. */
 export function isForgotten(reply: Reply): boolean {

@@ -26,6 +26,8 @@ export interface SelfOptions {
   readonly candidates: readonly string[];
   /** The address set by the operator; it wins over what peers observe. */
   readonly networkIp: string | undefined;
+  /** What native peers may use with this node, such as `udp`. */
+  readonly features: readonly string[];
 }
 
 export class Self {
@@ -37,6 +39,7 @@ export class Self {
   readonly #kernel: Kernel;
   readonly #incarnationBytes: Uint8Array;
   readonly #candidates: readonly string[];
+  readonly #features: readonly string[];
   readonly #networkIp: string | undefined;
   #observed: string | undefined;
   #issued: number;
@@ -48,6 +51,7 @@ export class Self {
     this.publicKey = options.publicKey;
     this.port = options.port;
     this.#candidates = options.candidates;
+    this.#features = options.features;
     this.#networkIp = options.networkIp;
     this.#incarnationBytes = kernel.entropy(16);
     this.incarnation = toHex(this.#incarnationBytes);
@@ -90,7 +94,7 @@ export class Self {
       issued: this.#issued,
       versionMin: NATIVE_VERSIONS.min,
       versionMax: NATIVE_VERSIONS.max,
-      features: [],
+      features: this.#features,
       addresses: this.#candidates.slice(0, 8).map((address) => ({ address, port: this.port })),
     });
     const signature = yield* this.#kernel.sign(

@@ -200,17 +200,16 @@ export function printable(text: string): string {
   });
 }
 
+const REFUSALS: ReadonlySet<DsnErrorCode> = new Set<DsnErrorCode>([
+  "DSN_KEY_REFUSED",
+  "DSN_KEY_UNEXPECTED",
+  "DSN_VERSION_MISMATCH",
+  "DSN_NOT_WHITELISTED",
+  "DSN_IDENTITY_REFUSED",
+  "DSN_PEER_IDENTITY_CHANGED",
+]);
+
 /** The peer is there and does not want us: trying harder does not help. */
 export function isRefusal(error: DsnError): boolean {
-  switch (error.code) {
-    case "DSN_KEY_REFUSED":
-    case "DSN_KEY_UNEXPECTED":
-    case "DSN_VERSION_MISMATCH":
-    case "DSN_NOT_WHITELISTED":
-    case "DSN_IDENTITY_REFUSED":
-    case "DSN_PEER_IDENTITY_CHANGED":
-      return true;
-    default:
-      return false;
-  }
+  return REFUSALS.has(error.code);
 }

@@ -4,7 +4,7 @@
  * Not covered by semantic versioning before 1.0.
  * @module
  */
-export { CONVERGE_MS, type ChaosResult, runChaos } from "./chaos.ts";
+export { type ChaosResult, CONVERGE_MS, runChaos } from "./chaos.ts";
 export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";
 export { Liar } from "./liar.ts";
 export { Promises } from "./promises.ts";

@@ -157,6 +157,8 @@ export class SimNode implements SimHost {
       case "mark":
         disk.mark = effect.version;
         break;
+      case "datagrams":
+        break;
       case "flush-soon":
         world.later(this, { kind: "flush" });
         break;

@@ -187,9 +187,7 @@ export class Simulation {
 
   /** Honest nodes whose process runs. */
   running(): SimNode[] {
-    return [...this.nodes.values()].filter(
-      ({ running, name }) => running && !this.liars.has(name),
-    );
+    return [...this.nodes.values()].filter(({ running, name }) => running && !this.liars.has(name));
   }
 
   #start(name: string, options: AddOptions): SimNode {
@@ -314,7 +312,12 @@ export class Simulation {
     for (const node of hosts) {
       const listed = node.present().filter((nodeId) => !lying.has(nodeId));
       const expected = hosts.filter((other) => other.nodeId !== node.nodeId);
-      if (!sameSet(listed, expected.map(({ nodeId }) => nodeId)))
+      if (
+        !sameSet(
+          listed,
+          expected.map(({ nodeId }) => nodeId),
+        )
+      )
         problems.push(`${node.name} lists [${listed.sort().join()}]`);
       for (const owner of hosts) {
         const held = show(node.read(owner.nodeId));
@@ -340,7 +343,9 @@ export class Simulation {
     for (const node of this.nodes.values()) this.promises.check(node);
     const { violations } = this.promises;
     if (violations.length === 0) return;
-    throw new Error(`seed ${this.seed}: promises broken:\n  ${violations.slice(0, 8).join("\n  ")}`);
+    throw new Error(
+      `seed ${this.seed}: promises broken:\n  ${violations.slice(0, 8).join("\n  ")}`,
+    );
   }
 }
 

@@ -55,7 +55,7 @@ function runProgram(
 
 describe("The README", () => {
   const text = readFileSync(join(root, "README.md"), "utf8");
-  const blocks = [...text.matchAll(/```js\n([^]*?)```/g)].map(([, code]) => code ?? "");
+  const blocks = [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
 
   it("has its first code by line 20", () => {
     const lines = text.split("\n");

@@ -88,7 +88,7 @@ describe("The core", () => {
       /Date\.now|new Date\(\)|performance\.|Math\.random\(|setTimeout|setInterval|setImmediate|queueMicrotask|process\./;
     const impure = files
       .filter(({ folder }) => PURE.includes(folder))
-      .filter(({ text }) => outside.test(text.replace(/\/\*[^]*?\*\/|\/\/.*/g, "")))
+      .filter(({ text }) => outside.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")))
       .map(({ path }) => path);
     expect(impure).toEqual([]);
   });

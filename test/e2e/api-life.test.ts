@@ -1,10 +1,12 @@
 /** Starting, joining and stopping on real sockets, in every order. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
 import { inspect, promisify } from "node:util";
 import { describe, expect } from "vitest";
-import { DSNodeConfig, DSNodeServer } from "../../src/index.ts";
+import { loadSignatureEngine } from "../../src/crypto/signatures.ts";
+import { createMemoryCredentialStore, DSNodeConfig, DSNodeServer } from "../../src/index.ts";
 import { eventually, sleep, timed } from "../helpers/eventually.ts";
 import { it, type TestNetwork } from "../helpers/network.ts";
 
@@ -249,6 +251,40 @@ describe("stopping", () => {
     const [code, stoppedMs] = value.stdout.trim().split(" ");
     expect(code).toBe("DSN_STOPPED");
     expect(ms - Number(stoppedMs)).toBeLessThan(1_000);
+  });
+});
+
+describe("the parts", () => {
+  it("can be others: an identity in memory leaves nothing on the disk", async ({ net }) => {
+    const credentialDir = net.folder();
+    const engine = loadSignatureEngine();
+    const store = createMemoryCredentialStore({ nodeId: "a", engine });
+    const config = { nodeId: "a", credentialDir };
+    const first = await net.ours(config, { parts: { store } });
+    const { fingerprint } = first.server;
+    await first.server.stop();
+    const second = await net.ours(config, { parts: { store } });
+    expect(second.server.fingerprint).toBe(fingerprint);
+    expect(existsSync(credentialDir)).toBe(false);
+  });
+
+  it("without a listener of warnings, Node shows them", async ({ net }) => {
+    const warned = new Promise<Error & { code?: string }>((resolve) => {
+      const look = (warning: Error & { code?: string }) => {
+        if (!warning.message.includes("bootstrap")) return;
+        process.off("warning", look);
+        resolve(warning);
+      };
+      process.on("warning", look);
+    });
+    const server = await DSNodeServer.start({
+      nodeId: "a",
+      bind: "127.0.0.1",
+      credentialDir: net.folder(),
+      bootstrapNodes: [`127.0.0.1:${await freePort()}`],
+    });
+    net.atEnd(() => server.stop());
+    expect(await warned).toMatchObject({ name: "DsnWarning", code: "DSN_NO_BOOTSTRAP" });
   });
 });
 

@@ -130,10 +130,14 @@ describe.skipIf(!python.available).concurrent(`Lies of Python peers${skipped}`, 
           const answer = await mallory.forgeUpdate(a.address, { ...forged, signWith });
           expect([answer.status, textOf(answer)]).toEqual([401, REFUSED]);
           await mallory.answerUpdateWith({ ...forged, signature: signWith });
-          a.server.updateData("mine", "a");
-          await sleep(150);
+          const answers = (await mallory.tape()).length;
+          a.server.updateData("asks", `${owner} ${signWith}`);
+          await eventually(async () =>
+            expect((await mallory.tape()).length).toBeGreaterThan(answers),
+          );
         }
       }
+      a.server.deleteKey("asks");
       await mallory.answerUpdateWith(undefined);
     });
   });

@@ -48,8 +48,14 @@ describe.skipIf(!python.available).concurrent(`Ours calls a Python peer${skipped
     net.key = undefined;
     const p = await net.python({ id: "p", host: "127.0.0.2" });
     net.key = key;
-    const a = await net.ours({ nodeId: "a", bootstrapNodes: [p.address] });
-    expect(reasonOf(a, p.address).code).toBe("DSN_KEY_UNEXPECTED");
+    const codes: string[] = [];
+    // One sealed message in 256 happens to begin like a plain one, and is refused as such.
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const a = await net.ours({ nodeId: `a${attempt}`, bootstrapNodes: [p.address] });
+      codes.push(reasonOf(a, p.address).code);
+      await a.server.stop();
+    }
+    expect(codes).toContain("DSN_KEY_UNEXPECTED");
   });
 
   it("of another protocol version: DSN_VERSION_MISMATCH", async ({ net }) => {
@@ -224,7 +230,7 @@ describe.skipIf(!python.available).concurrent(`A Python peer calls ours${skipped
     const p = await net.python({ id: "p", host: "127.0.0.2", tickSeconds: NEVER });
     net.key = undefined;
     const a = await net.ours({ nodeId: "a" });
-    await expect(p.hello(a.address)).rejects.toMatchObject({ status: 400 });
+    await eventually(() => expect(p.hello(a.address)).rejects.toMatchObject({ status: 400 }));
     expect(a.joins).toEqual([]);
   });
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { eventually, throughout } from "../helpers/eventually.ts";
-import { it, NEVER, type Observed } from "../helpers/network.ts";
+import { it, type Observed } from "../helpers/network.ts";
 import { type PythonPeer, pythonAvailable } from "./python-peer.ts";
 
 const python = pythonAvailable();
@@ -185,6 +185,35 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
     expect(await p.send("p", text("to itself"))).toBe("OK");
   });
 
+  it("D23: writes upon writes are one state each, and each signature fits", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const p = await net.python({
+      id: "p",
+      host: "127.0.0.2",
+      bootstrap: [a.address],
+      trace: true,
+      tickSeconds: 3,
+    });
+    await p.joined();
+    await a.server.waitForPeers(["p"]);
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let write = 0; write < 200; write++) {
+        a.server.updateData(`k${writer}`, String(write));
+        await (write % 3 === 0 ? new Promise(setImmediate) : Promise.resolve());
+      }
+    });
+    await Promise.all(writers);
+    const last = Object.fromEntries(
+      Array.from({ length: 8 }, (_, writer) => [`k${writer}`, "199"]),
+    );
+    await eventually(async () => expect(JSON.parse((await p.state("a")).stateJson)).toEqual(last));
+    const updates = p.events.of("request").filter(({ path }) => path === "/update");
+    expect(updates.length).toBeGreaterThan(3);
+    expect(updates.filter(({ status }) => status !== 200)).toEqual([]);
+    // Not one per write: the newest replaces what waits.
+    expect(updates.length).toBeLessThan(600);
+  });
+
   it("20 s of idleness: no ghost, no false disconnect, no false join", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" }, { state: { at: "a" } });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
@@ -214,17 +243,20 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
   }) => {
     const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] }, { state: { k: "w" } });
-    const p = await net.python({ id: "p", host: "127.0.0.2", tickSeconds: NEVER });
+    const p = await net.python({ id: "p", host: "127.0.0.2" });
     const c = await net.ours({ nodeId: "c", bootstrapNodes: [p.address, a.address] });
-    await c.server.waitForPeers(["a", "b", "p"]);
-    await eventually(async () => expect((await p.peers()).sort()).toEqual(["a", "b", "c", "p"]));
-    // Each is in the address book too: it came with a HELLO of its own.
-    expect((await p.book()).map(([id]) => id).sort()).toEqual(["a", "b", "c", "p"]);
+    await expectCompany([a, b, c], [p]);
+    await eventually(async () => expect((await p.read("b", "k")).value).toBe("w"));
     await b.server.stop();
-    await eventually(() => expect(c.server.remotePeers()).not.toContain("b"));
-    a.server.updateData("k", "v2");
-    await eventually(async () => expect((await p.read("a", "k")).value).toBe("v2"));
-    expect((await p.state("b")).stateJson).toBe('{"k": "w"}');
+    await eventually(() => expect(p.events.of("disconnect")).toHaveLength(1));
+    let count = 0;
+    await throughout(3_000, async () => {
+      a.server.updateData("k", `v${count++}`);
+      expect(await p.peers()).not.toContain("b");
+    });
+    await eventually(async () => expect((await p.read("a", "k")).value).toBe(`v${count - 1}`));
+    await expectCompany([a, c], [p]);
+    expect(troublesOf(p)).toEqual([{ event: "disconnect", node: "b" }]);
   });
 
   it("whitelists work both ways", async ({ net }) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addresses, comings, happyEnd, network, partition, seenBy, SOON_MS } from "./stories.ts";
+import { addresses, comings, happyEnd, network, partition, SOON_MS, seenBy } from "./stories.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -126,8 +126,7 @@ describe("A process", () => {
       for (const name of ["a", "c"])
         expect(comings(simulation.node(name), "b")).toEqual(["join", "leave", "join"]);
       // It blames nobody for its own absence.
-      for (const name of ["a", "c"])
-        expect(comings(simulation.node("b"), name)).toEqual(["join"]);
+      for (const name of ["a", "c"]) expect(comings(simulation.node("b"), name)).toEqual(["join"]);
     }
   });
 
