@@ -8,17 +8,17 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { abandonAll } from "./mesh.ts";
 import { messages } from "./messages.ts";
 import type { Options, Question, Result } from "./question.ts";
 import { machineLine, table, thisMachine } from "./report.ts";
 import { stoppedPeer } from "./stopped-peer.ts";
 import { visibility } from "./visibility.ts";
-import { killAllWorkers } from "./worker-process.ts";
 import { writeRate } from "./write-rate.ts";
 
 const QUESTIONS: readonly Question[] = [visibility, writeRate, messages, stoppedPeer];
 
-process.once("exit", killAllWorkers);
+process.once("exit", abandonAll);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => process.exit(1));
 }

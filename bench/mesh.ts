@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Kind, Sighting } from "./commands.ts";
-import { WorkerProcess } from "./worker-process.ts";
+import { killAllWorkers, WorkerProcess } from "./worker-process.ts";
 
 export interface MeshOptions {
   readonly kind: Kind;
@@ -21,6 +21,15 @@ export interface Burst {
   readonly startedMs: number;
   /** What each receiver saw. */
   readonly seen: readonly (readonly Sighting[])[];
+}
+
+/** Folders of meshes that are open. */
+const folders = new Set<string>();
+
+/** Ends all workers and removes what they keep on disk. For when the bench itself ends early. */
+export function abandonAll(): void {
+  killAllWorkers();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
 const WARM_UP_BURSTS = 8;
@@ -42,6 +51,7 @@ export class Mesh {
 
   static async open({ kind, processes, profiles }: MeshOptions): Promise<Mesh> {
     const directory = mkdtempSync(join(tmpdir(), "dsn-bench-"));
+    folders.add(directory);
     const networkKey = randomBytes(16).toString("hex");
     const workers = Array.from(
       { length: processes },
@@ -89,6 +99,7 @@ export class Mesh {
   async close(): Promise<void> {
     await Promise.all([this.writer, ...this.receivers].map((worker) => worker.close()));
     rmSync(this.#directory, { recursive: true, force: true });
+    folders.delete(this.#directory);
   }
 }
 

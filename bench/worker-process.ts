@@ -20,7 +20,7 @@ interface Pending {
 
 const running = new Set<ChildProcess>();
 
-/** Ends all workers at once, stopped ones too. For when the bench itself ends early. */
+/** Ends all workers at once, stopped ones too. */
 export function killAllWorkers(): void {
   for (const child of running) child.kill("SIGKILL");
 }

@@ -10,8 +10,11 @@ import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { LIMITS } from "./settings.ts";
 
-/** A name that led nowhere is not tried again for this long (D28). */
-const FAILED_NAME_MS = 30_000;
+/**
+ * A name that led nowhere is not tried again at once (D28). Not much later either: the node may
+ * only be cut off from us for a while, and whoever names it waits for us to find it.
+ */
+const FAILED_NAME_MS = { min: 3_000, max: 12_000 } as const;
 
 export class Dials {
   readonly #kernel: Kernel;
@@ -19,7 +22,7 @@ export class Dials {
   /** Waiting dials by who named them; the first queue is served next. */
   readonly #waiting = new Map<string, (() => void)[]>();
   /** Names that led nowhere, and until when they are not tried again. */
-  readonly #failed = new Map<string, number>();
+  readonly #failed = new Map<string, { readonly untilMs: number; readonly pauseMs: number }>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -54,18 +57,20 @@ export class Dials {
 
   /** Nobody of that name answered there a short while ago. */
   failedLately(nodeId: string, endpoint: Address): boolean {
-    const until = this.#failed.get(nameAt(nodeId, endpoint));
-    return until !== undefined && until > this.#kernel.now.monotonicMs;
+    const failed = this.#failed.get(nameAt(nodeId, endpoint));
+    return failed !== undefined && failed.untilMs > this.#kernel.now.monotonicMs;
   }
 
   rememberFailure(nodeId: string, endpoint: Address): void {
     const name = nameAt(nodeId, endpoint);
+    const before = this.#failed.get(name)?.pauseMs ?? 0;
+    const pauseMs = Math.min(FAILED_NAME_MS.max, Math.max(FAILED_NAME_MS.min, 2 * before));
     this.#failed.delete(name);
     for (const oldest of this.#failed.keys()) {
       if (this.#failed.size < LIMITS.failedNamesMax) break;
       this.#failed.delete(oldest);
     }
-    this.#failed.set(name, this.#kernel.now.monotonicMs + FAILED_NAME_MS);
+    this.#failed.set(name, { untilMs: this.#kernel.now.monotonicMs + pauseMs, pauseMs });
   }
 }
 

@@ -242,6 +242,8 @@ export class Replication {
     // D05: only the node that was asked may answer, and only for itself.
     if (packet.nodeId !== member.nodeId || !this.#members.has(member)) return;
     this.#proved(member, signed);
+    // The usual answer: the very packet that was verified when it came first.
+    if (member.replica !== undefined && sameBytes(member.replica.packet, payload)) return;
     const valid = yield* this.#kernel.verify(
       member.publicKey,
       "python",

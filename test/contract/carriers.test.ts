@@ -1,8 +1,11 @@
 import { networkInterfaces } from "node:os";
+import { describe, expect, it } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../src/crypto/aes-cbc-seal.ts";
 import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
 import { MemoryNetwork } from "../../src/transport/memory-network.ts";
 import { describeCarrier } from "./carrier.ts";
+import type { Faults } from "./lossy-udp-proxy.ts";
+import { createUdpAndHttp, UdpUse } from "./udp-and-http.ts";
 
 const sealed = (fill: number) => () =>
   createHttpCarrier({ seal: createAesCbcSeal(new Uint8Array(16).fill(fill)) });
@@ -53,3 +56,56 @@ if (hasIpv6) {
     sealed: true,
   });
 }
+
+function describeUdpAndHttp(
+  name: string,
+  { host = "127.0.0.1", sealed = true, faults }: UdpRow,
+  check: (use: UdpUse) => void,
+): void {
+  const use = new UdpUse();
+  const create = (networkKey: Uint8Array | undefined) => () =>
+    createUdpAndHttp({ host, networkKey, faults }, use);
+  const [ours, others] = [1, 2].map((fill) => new Uint8Array(16).fill(fill));
+  describeCarrier(name, {
+    create: create(sealed ? ours : undefined),
+    ...(sealed ? { createStranger: create(others) } : {}),
+    host,
+    sealed,
+  });
+  describe(`Carrier ${name}`, () => {
+    it("did so by datagram", () => {
+      console.log(name, JSON.stringify(use));
+      check(use);
+    });
+  });
+}
+
+interface UdpRow {
+  readonly host?: string;
+  readonly sealed?: boolean;
+  readonly faults?: Faults;
+}
+
+function expectDatagrams(use: UdpUse): void {
+  expect(use.answered).toBeGreaterThan(60);
+  expect(use.silent).toBeLessThan(10);
+}
+
+describeUdpAndHttp("udp+http, sealed", {}, expectDatagrams);
+describeUdpAndHttp("udp+http, plain", { sealed: false }, expectDatagrams);
+if (hasIpv6) describeUdpAndHttp("udp+http, over IPv6", { host: "::1" }, expectDatagrams);
+
+const lossy = { dropped: 3, doubled: 2, delayMsMax: 3 };
+describeUdpAndHttp("udp+http, with loss", { faults: lossy }, (use) => {
+  expect(use.answered).toBeGreaterThan(60);
+  // Each way loses three of ten, so half of all tries fail.
+  expect(use.dropped).toBeGreaterThan(100);
+  expect(use.doubled).toBeGreaterThan(50);
+  expect(use.silent).toBeLessThan(use.asked / 20);
+});
+
+const blocked = { dropped: 10, doubled: 0, delayMsMax: 0 };
+describeUdpAndHttp("udp+http, with UDP blocked", { faults: blocked }, (use) => {
+  expect(use.asked).toBe(0);
+  expect(use.dropped).toBeGreaterThan(10);
+});

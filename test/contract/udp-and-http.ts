@@ -61,6 +61,7 @@ class EagerUdpAndHttp implements Carrier {
   readonly #prepared = new Map<string, Promise<void>>();
   #proxy: LossyUdpProxy | undefined;
   #at: Address | undefined;
+  #listening: Promise<Address> | undefined;
 
   constructor(setup: BetweenSetup, use: UdpUse) {
     const { networkKey } = setup;
@@ -72,7 +73,12 @@ class EagerUdpAndHttp implements Carrier {
     this.#carrier = createDatagramsFirst({ http: this.#http, udp: this.#udp });
   }
 
-  async listen(at: Address, listener: CarrierListener): Promise<Address> {
+  listen(at: Address, listener: CarrierListener): Promise<Address> {
+    this.#listening = this.#listen(at, listener);
+    return this.#listening;
+  }
+
+  async #listen(at: Address, listener: CarrierListener): Promise<Address> {
     const { faults, networkKey } = this.#setup;
     const quiet: CarrierListener = {
       ...listener,
@@ -140,10 +146,11 @@ class EagerUdpAndHttp implements Carrier {
   }
 
   async #warmUp(to: Address): Promise<void> {
-    if (this.#at === undefined) {
-      const respond = () => undefined;
-      await this.listen({ address: this.#setup.host, port: 0 }, { onRequest: respond });
-    }
+    this.#listening ??= this.#listen(
+      { address: this.#setup.host, port: 0 },
+      { onRequest: () => {} },
+    );
+    await this.#listening;
     const warmUp = { type: MessageType.DATA, payload: WARM_UP };
     await this.#http.request(to, warmUp, { timeoutMs: 5_000, answerBytesMax: 1_000 });
     this.#carrier.speaksDatagrams(to);

@@ -422,7 +422,7 @@ describe("Membership", () => {
     expect(effects.map(({ kind }) => kind)).toEqual(["event", "flush-soon"]);
   });
 
-  it("D28: a name that another node answers to is dropped, and not tried at once again", () => {
+  it("D28: a name that another node answers to is dropped, and tried ever more rarely", () => {
     const core = new LoneCore();
     const alice = new Puppet("alice", ALICE_AT);
     core.ask(MessageType.HELLO, alice.hello(), ALICE_AT);
@@ -445,7 +445,8 @@ describe("Membership", () => {
       core.run(100);
     }
     expect(core.core.member("nobody")).toBeUndefined();
-    expect(hellos).toBe(1);
+    expect(hellos).toBeGreaterThan(0);
+    expect(hellos).toBeLessThanOrEqual(4);
   });
 
   it("D28 D26: names with addresses that are none are not called", () => {

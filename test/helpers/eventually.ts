@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 export { sleep };
 
 /** Looks again and again until `look` does not throw, and returns what it returned. */
-export async function eventually<T>(look: () => T | Promise<T>, withinMs = 10_000): Promise<T> {
+export async function eventually<T>(look: () => T | Promise<T>, withinMs = 20_000): Promise<T> {
   const endMs = performance.now() + withinMs;
   for (;;) {
     try {

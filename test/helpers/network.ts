@@ -20,7 +20,7 @@ import {
 import { type ProcessNode, type ProcessOptions, startProcessNode } from "./process-node.ts";
 
 /** Times of a node in a hurry, for tests that are not about times. */
-export const FAST: Partial<Settings> = { tickMs: 500 };
+export const FAST: Partial<Settings> = { tickMs: 500, oneWayMs: 2_000 };
 
 /** A tick of a Python peer that never comes. */
 export const NEVER = 100_000;

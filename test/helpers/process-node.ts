@@ -235,14 +235,15 @@ let checked = false;
 /** `npm test` builds first; whoever calls vitest alone may test an old build unawares. */
 function checkBuild(): void {
   if (checked) return;
+  checked = true;
   const built = join(ROOT, "dist", "index.js");
+  if (!existsSync(built)) throw new Error("there is no dist/: run `npm run build` first");
   const newest = Math.max(
     ...readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
       .map((file) => statSync(join(ROOT, "src", file)).mtimeMs),
   );
-  if (!existsSync(built) || statSync(built).mtimeMs < newest) {
-    throw new Error("dist/ is older than src/: run `npm run build` first");
+  if (statSync(built).mtimeMs < newest) {
+    console.warn("dist/ is older than src/: nodes in processes of their own run the old build");
   }
-  checked = true;
 }
