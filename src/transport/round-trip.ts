@@ -1,8 +1,8 @@
 /**
  * How long an answer takes on the way to one peer, so that a lost datagram is noticed soon.
  *
- * What an answer took is never less than the way, whatever the handler did and however often the
- * request was sent; so the least of the last ones says most. To be too impatient costs a repeat,
+ * An answer never takes less than its way, whatever the handler did and however often the request
+ * was sent; so the least of the last ones says most. To be too impatient costs a repeat,
  * which the peer tells by its id.
  * @module
  */
@@ -10,11 +10,12 @@
 const PATIENCE_MS = { start: 80, min: 20, max: 300 };
 /** How many times the way an answer may take. */
 const MARGIN = 2;
-/** How much longer, with each answer, the way is believed to have become. */
-const DECAY = 1.1;
+/** How much longer, with each second, the way may have become. */
+const GROWTH_PER_SECOND = 1.1;
 
 export class RoundTrip {
   #leastMs: number | undefined;
+  #atMs = 0;
 
   /** How long to wait for an answer before the request is repeated, in milliseconds. */
   get patienceMs(): number {
@@ -22,8 +23,13 @@ export class RoundTrip {
     return Math.min(PATIENCE_MS.max, Math.max(PATIENCE_MS.min, this.#leastMs * MARGIN));
   }
 
-  /** @param ms From the first time that the request was sent to its answer. */
-  answered(ms: number): void {
-    this.#leastMs = Math.min(ms, (this.#leastMs ?? Infinity) * DECAY);
+  /**
+   * @param ms From the first time that the request was sent to its answer.
+   * @param nowMs On a clock that never steps back.
+   */
+  answered(ms: number, nowMs: number): void {
+    const growth = GROWTH_PER_SECOND ** ((nowMs - this.#atMs) / 1_000);
+    this.#leastMs = Math.min(ms, (this.#leastMs ?? Infinity) * growth);
+    this.#atMs = nowMs;
   }
 }

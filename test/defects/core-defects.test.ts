@@ -88,6 +88,36 @@ describe("Identity and addresses", () => {
     }
   });
 
+  it("D09: a native HELLO without its block, or with a changed one, is refused", () => {
+    const core = new LoneCore();
+    const bob = new Puppet("bob", "10.0.0.3");
+    const whole = bob.nativeHello();
+    const changed = whole.slice();
+    changed[changed.length - 80] = (changed[changed.length - 80] ?? 0) ^ 1;
+    const magic = Buffer.from(whole).indexOf(Buffer.of(0x64, 0x73, 0x6e, 0x01));
+    const answer = bob.nativeHello({ role: "answer", answered: new Uint8Array(16) });
+    for (const forged of [changed, whole.slice(0, magic), answer]) {
+      const outcome = core.ask(MessageType.HELLO, forged, bob.address);
+      expect(outcome).toMatchObject({ kind: "refusal", status: 401, authenticated: false });
+    }
+    expect(core.core.members()).toEqual([]);
+    expect(statusOf(core.ask(MessageType.HELLO, whole, bob.address))).toBe("200");
+  });
+
+  it("D09: repeating an old HELLO of a node that is down does not make us forget it", () => {
+    const { core, alice } = company();
+    core.run(100);
+    alice.answerCalls(core);
+    for (let ms = 0; ms < 120_000; ms += 500) {
+      for (const call of core.open)
+        core.reply(call, { kind: "failed", reason: "no-answer", detail: "down" });
+      if (ms === 30_000) core.ask(MessageType.HELLO, alice.hello(), MALLORY_AT);
+      core.run(500);
+    }
+    expect(core.core.member("alice")?.status).toBe("down");
+    expect(endpointOf(core, "alice")).toBe(ALICE_AT);
+  });
+
   it("D03: a name is not taken by who cannot prove its key, nor by a refused HELLO", () => {
     const core = new LoneCore();
     const squatter = new Puppet("bank", MALLORY_AT, "mallory");
@@ -181,6 +211,36 @@ describe("State", () => {
     expect(read(core, "alice")).toEqual({});
     expect(core.core.members().length).toBe(2);
     expect(core.faults).toEqual([]);
+  });
+
+  it("D05: a state verified with a key that was forgotten meanwhile is not stored", () => {
+    const core = new LoneCore();
+    const former = new Puppet("bank", ALICE_AT, "mallory").join(core);
+    core.held = [];
+    const outcome = core.askLater(MessageType.UPDATE, former.state(NOW_SECONDS + 1, '{"x": "1"}'));
+    const held = core.held;
+    core.held = undefined;
+    core.step({ kind: "forget", nodeId: "bank" });
+    const bank = new Puppet("bank", "10.0.0.8");
+    core.ask(MessageType.HELLO, bank.hello(), bank.address);
+    core.held = held;
+    core.verifyHeld();
+    expect(outcome()).toMatchObject({ kind: "refusal", status: 401 });
+    expect(core.core.member("bank")?.replica).toBeUndefined();
+  });
+
+  it("D31: a key known from earlier does not replace the whitelist", () => {
+    const alice = new Puppet("alice", ALICE_AT);
+    const core = new LoneCore("me", {
+      pins: new Map([["alice", alice.keyPair.publicKey]]),
+      whitelist: [{ nodeId: "bob", fingerprint: undefined }],
+    });
+    const asked = [
+      core.ask(MessageType.UPDATE, alice.state(NOW_SECONDS, "{}"), ALICE_AT),
+      core.ask(MessageType.PEERS, alice.peers(), ALICE_AT),
+      core.ask(MessageType.DATA, alice.data(text("x")), ALICE_AT),
+    ];
+    for (const outcome of asked) expect(statusOf(outcome)).toBe("401 alice not in me's whitelist");
   });
 
   it.each([Number.POSITIVE_INFINITY, Number.NaN, 1e300, 8_589_934_592])(
@@ -447,6 +507,23 @@ describe("Membership", () => {
     expect(core.core.member("nobody")).toBeUndefined();
     expect(hellos).toBeGreaterThan(0);
     expect(hellos).toBeLessThanOrEqual(4);
+  });
+
+  it("D05: a list of peers that the peer did not sign is not looked at", () => {
+    const core = new LoneCore();
+    const alice = new Puppet("alice", ALICE_AT);
+    core.ask(MessageType.HELLO, alice.hello(), ALICE_AT);
+    const forged = new Puppet("alice", ALICE_AT, "mallory").peers([
+      { nodeId: "evil", address: MALLORY_AT, port: PORT },
+    ]);
+    for (let round = 0; round < 10; round += 1) {
+      const call = core.open.find(({ type }) => type === MessageType.PEERS);
+      if (call !== undefined) core.reply(call, answered(forged));
+      else alice.answerCalls(core);
+      core.run(300);
+      expect(core.open.filter(({ to }) => to.address === MALLORY_AT)).toEqual([]);
+    }
+    expect(core.warnings()).toContain("DSN_BAD_SIGNATURE");
   });
 
   it("D28 D26: names with addresses that are none are not called", () => {

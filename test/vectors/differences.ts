@@ -120,7 +120,7 @@ export const DIFFERENCES: readonly Difference[] = [
     name: "update compact JSON signed as sent",
     ours: { status: 200, body: "the state of srv" },
     defect: undefined,
-    why: "We verify over the text as it came; Python writes it anew and refuses what its owner signed.",
+    why: "We verify the text as it came; Python writes it anew and refuses what its owner signed.",
   },
   unproven("http", "peers bad signature"),
   unproven("http", "peers unknown id"),

@@ -47,6 +47,8 @@ export class LoneCore {
   readonly pins = new Map<string, Uint8Array>();
   /** Requests that are not answered yet. */
   open: Sent[] = [];
+  /** Verifications that wait for {@link verifyHeld}, when a test holds them. */
+  held: Extract<Effect, { kind: "verify" }>[] | undefined;
   nowMs = 0;
   skewSeconds = 0;
   readonly #keyPair: KeyPair;
@@ -95,6 +97,10 @@ export class LoneCore {
         break;
       }
       case "verify": {
+        if (this.held !== undefined) {
+          this.held.push(effect);
+          break;
+        }
         const { operation, publicKey, scheme, message, signature } = effect;
         const valid = engine.verify(publicKey, scheme, message, signature);
         this.step({ kind: "verified", operation, valid });
@@ -131,18 +137,30 @@ export class LoneCore {
     }
   }
 
+  /** Ends all verifications that were held, and holds no more. */
+  verifyHeld(): void {
+    const held = this.held ?? [];
+    this.held = undefined;
+    for (const effect of held) this.#carryOut(effect);
+  }
+
   write(...changes: [string, string | undefined][]): void {
     this.step({ kind: "write", changes: new Map(changes) });
   }
 
   /** A request from outside, and how it is answered. */
   ask(type: MessageType, payload: Uint8Array, from = "10.0.0.9"): Outcome {
+    const outcome = this.askLater(type, payload, from)();
+    if (outcome === undefined) throw new Error("Not answered within the step");
+    return outcome;
+  }
+
+  /** A request from outside; what is returned tells how it is answered by now. */
+  askLater(type: MessageType, payload: Uint8Array, from = "10.0.0.9"): () => Outcome | undefined {
     this.#exchanges += 1;
     const exchange = this.#exchanges;
     this.step({ kind: "request", exchange, type, payload, from });
-    const outcome = this.#outcomes.get(exchange);
-    if (outcome === undefined) throw new Error("Not answered within the step");
-    return outcome;
+    return () => this.#outcomes.get(exchange);
   }
 
   /** Open requests of one type. */
