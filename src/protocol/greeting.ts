@@ -155,9 +155,7 @@ export class Greeting {
       throw refusals.keyChanged(hello.nodeId);
     }
     const known = this.#members.get(hello.nodeId);
-    if (known === undefined && this.#members.joiningFrom(from) >= LIMITS.joiningPerSourceMax) {
-      throw new Refusal(503, "Too many nodes from this address are still joining", true);
-    }
+    if (known === undefined) this.#members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
     const greeted = this.#enter({ hello, block }, false);
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
     greeted.member.source = from;
@@ -328,7 +326,8 @@ export class Greeting {
     if (!sameBytes(hello.publicKey, this.#self.publicKey)) return refusals.keyChanged(hello.nodeId);
     const sent = block === undefined ? undefined : this.#nonces.get(toHex(block.nonce));
     if (sent !== undefined) sent.cameBack = true;
-    if (block !== undefined && toHex(block.incarnation) !== this.#self.incarnation) {
+    // A Python process with our key sends no block.
+    if (block === undefined || toHex(block.incarnation) !== this.#self.incarnation) {
       this.raiseDuplicate(hello.nodeId, `another process called us from ${from} with our own key`);
     }
     return refusals.ownId(true);

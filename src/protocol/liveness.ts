@@ -24,6 +24,12 @@ import { troubleOf } from "./troubles.ts";
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
 
+interface FailedTries {
+  readonly trouble: DsnError;
+  /** A fresh word of the member after this shows that it lives; monotonic ms. */
+  readonly sinceMs: number;
+}
+
 export class Liveness {
   readonly #kernel: Kernel;
   readonly #members: Members;
@@ -133,11 +139,11 @@ export class Liveness {
 
   *#probe(member: Member): Flow {
     const epoch = this.#epoch;
-    const startedMs = this.#kernel.now.monotonicMs;
     try {
-      const trouble = yield* this.#tries(member, epoch);
-      if (trouble === undefined || epoch !== this.#epoch || !isPresent(member)) return;
-      if (member.heardMs > startedMs || (member.status === "one-way" && this.#isFresh(member))) {
+      const failed = yield* this.#tries(member, epoch);
+      if (failed === undefined || epoch !== this.#epoch || !isPresent(member)) return;
+      const { trouble, sinceMs } = failed;
+      if (member.heardMs > sinceMs || (member.status === "one-way" && this.#isFresh(member))) {
         this.#members.setStatus(member, "one-way", trouble);
       } else {
         this.#members.setStatus(member, "down", trouble);
@@ -148,13 +154,13 @@ export class Liveness {
     }
   }
 
-  /** The last failure, or undefined once a try was answered. */
-  *#tries(member: Member, epoch: number): Flow<DsnError | undefined> {
+  /** What failed, or undefined once a try was answered. */
+  *#tries(member: Member, epoch: number): Flow<FailedTries | undefined> {
     const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
-    let trouble: DsnError | undefined;
-    for (let attempt = 1; attempt <= probeAttempts; attempt += 1) {
+    let sinceMs = this.#kernel.now.monotonicMs;
+    for (let attempt = 1; ; attempt += 1) {
       const { endpoint } = member;
-      if (endpoint === undefined) return trouble;
+      if (endpoint === undefined) return undefined;
       const sentMs = this.#kernel.now.monotonicMs;
       const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
         answerBytesMax: LIMITS.smallAnswerBytesMax,
@@ -167,7 +173,7 @@ export class Liveness {
         return undefined;
       }
       noteFailure(member, this.#kernel.now.monotonicMs);
-      trouble = troubleOf(reply, {
+      const trouble = troubleOf(reply, {
         what: `reach ${member.nodeId}`,
         to: endpoint,
         nodeId: member.nodeId,
@@ -175,12 +181,13 @@ export class Liveness {
         keyId: this.#me.keyId,
       });
       if (member.status === "alive") this.#members.setStatus(member, "suspect", trouble);
-      if (attempt === probeAttempts) break;
       // A refused connection is news at once; silence has already cost its time-out.
       const refused = reply.kind === "failed" && reply.reason === "unreachable";
+      // A process that died while its last words were under way refuses, and is heard after that.
+      if (refused) sinceMs = sentMs;
+      if (attempt >= probeAttempts) return { trouble, sinceMs };
       yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
     }
-    return trouble;
   }
 
   #answered(member: Member, peerUnixSeconds: number | undefined): void {

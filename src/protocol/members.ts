@@ -54,10 +54,16 @@ export class Members {
     return bytes;
   }
 
-  /** Unreached members that one source address has brought. */
-  joiningFrom(source: string): number {
-    return this.all().filter((member) => member.status === "joining" && member.source === source)
-      .length;
+  /**
+   * Drops the unreached member that a source address brought longest ago, if it brought as many as
+   * allowed: one machine may hold many honest nodes, and none is refused for its address.
+   */
+  makeRoomFor(source: string, joiningMax: number): void {
+    const joining = this.all().filter(
+      (member) => member.status === "joining" && !member.joinedBefore && member.source === source,
+    );
+    const oldest = joining.sort((a, b) => a.sinceMs - b.sinceMs)[0];
+    if (joining.length >= joiningMax && oldest !== undefined) this.remove(oldest);
   }
 
   /** Changes a status and tells the application: once per change, never per attempt. */

@@ -349,7 +349,7 @@ export class Replication {
     }
     const before = held?.entries ?? new Map<string, string>();
     const { version, text } = packet;
-    member.replica = { version, text, entries, packet: payload.slice() };
+    member.replica = { version, text, entries, packet: new Uint8Array(payload) };
     member.heardMs = this.#kernel.now.monotonicMs;
     if (same) return unchanged(packet);
     if (isPresent(member)) this.#tell(member, before);

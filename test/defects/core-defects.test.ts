@@ -93,7 +93,8 @@ describe("Identity and addresses", () => {
     const bob = new Puppet("bob", "10.0.0.3");
     const whole = bob.nativeHello();
     const changed = whole.slice();
-    changed[changed.length - 80] = (changed[changed.length - 80] ?? 0) ^ 1;
+    // A byte of `issued`.
+    changed[changed.length - 86] = (changed[changed.length - 86] ?? 0) ^ 1;
     const magic = Buffer.from(whole).indexOf(Buffer.of(0x64, 0x73, 0x6e, 0x01));
     const answer = bob.nativeHello({ role: "answer", answered: new Uint8Array(16) });
     for (const forged of [changed, whole.slice(0, magic), answer]) {
@@ -507,6 +508,13 @@ describe("Membership", () => {
     expect(core.core.member("nobody")).toBeUndefined();
     expect(hellos).toBeGreaterThan(0);
     expect(hellos).toBeLessThanOrEqual(4);
+  });
+
+  it("D05: who asks for the list under the name of a member is refused without a reason", () => {
+    const { core } = company();
+    const forged = new Puppet("alice", ALICE_AT, "mallory").peers();
+    const outcome = core.ask(MessageType.PEERS, forged, MALLORY_AT);
+    expect(outcome).toMatchObject({ kind: "refusal", authenticated: false });
   });
 
   it("D05: a list of peers that the peer did not sign is not looked at", () => {

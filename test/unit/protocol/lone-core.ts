@@ -250,7 +250,7 @@ export class Puppet {
       addresses: [],
     });
     const message = blockSignedPart(options.role ?? "request", head, body);
-    return Buffer.concat([head, encodeHelloBlock(body, this.sign("native", message))]);
+    return Uint8Array.from([...head, ...encodeHelloBlock(body, this.sign("native", message))]);
   }
 
   state(version: number, text: string): Uint8Array {
