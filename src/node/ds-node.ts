@@ -62,6 +62,8 @@ export class DSNode {
   readonly #inputs: Input[] = [];
   readonly #told: CoreEvent[] = [];
   #telling = false;
+  /** Answers that wait for what the core told before them. */
+  readonly #answers: (() => void)[] = [];
   #queuedCount = 0;
   #toldCount = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -279,7 +281,12 @@ export class DSNode {
       case "respond": {
         const respond = this.#responders.get(effect.exchange);
         this.#responders.delete(effect.exchange);
-        respond?.(effect.outcome);
+        if (respond === undefined) break;
+        // In the order of the effects: news that came before its answer is told before it. Writing
+        // an answer is a system call that costs more than the step, and readers should not wait
+        // for it. A DATA message is answered first, whatever the callback does (D17).
+        if (this.#told.length === 0) respond(effect.outcome);
+        else this.#answers.push(() => respond(effect.outcome));
         break;
       }
       case "sign":
@@ -364,6 +371,7 @@ export class DSNode {
         this.#toldCount += 1;
         this.#tell(event);
       }
+      for (const answer of this.#answers.splice(0)) answer();
     });
   }
 

@@ -7,13 +7,16 @@
 import type { Outcome } from "../wire/exchange.ts";
 
 /** Thrown inside the flow that answers a request; it ends that request and nothing else. */
-export class Refusal {
+export class Refusal extends Error {
+  override readonly name = "Refusal";
   readonly status: number;
+  /** What the peer is told; empty for nothing. */
   readonly text: string;
   /** True once the asker has proved who it is; until then it may not learn the reason. */
   readonly authenticated: boolean;
 
   constructor(status: number, text: string, authenticated: boolean) {
+    super(`${status} ${text}`);
     this.status = status;
     this.text = text;
     this.authenticated = authenticated;

@@ -10,9 +10,9 @@ import { decodeHello, encodeHello, helloSignedPart } from "../wire/hello.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { encodePeers, type PeerEntry, peersSignedPart } from "../wire/peers.ts";
 import { decodeStatePacket, encodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
-import type { Passing, SimRequest } from "./sim-carrier.ts";
+import { type Passing, SIM_PORT, type SimRequest } from "./sim-carrier.ts";
 import type { SimNode } from "./sim-node.ts";
-import { SIM_PORT, type Simulation } from "./simulation.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** Share of its answers that are lies. */
 const LIES_RATE = 0.4;

@@ -5,6 +5,9 @@ import type { SimNetwork } from "./sim-network.ts";
 import type { Trace } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
+/** Every simulated node listens here. */
+export const SIM_PORT = 8_000;
+
 /** A machine with one node on it: ours, a Python peer or a liar. */
 export interface SimHost {
   /** Unique in the simulation; two hosts may share one node id. */

@@ -9,6 +9,7 @@
  * @module
  */
 import type { KeyPair } from "../crypto/identity.ts";
+import type { SignatureEngine } from "../crypto/signatures.ts";
 import { type Flow, run, wait } from "../protocol/flow.ts";
 import type { Address, Outcome, Reply } from "../wire/exchange.ts";
 import { decodeHello, encodeHello, helloSignedPart } from "../wire/hello.ts";
@@ -17,9 +18,10 @@ import { decodePeers, encodePeers, peersSignedPart } from "../wire/peers.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import { decodeEntries, encodeEntries } from "../wire/python-json.ts";
 import { decodeStatePacket, encodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
-import type { SimHost, SimRequest } from "./sim-carrier.ts";
+import type { Promises } from "./promises.ts";
+import { SIM_PORT, type SimCarrier, type SimHost, type SimRequest } from "./sim-carrier.ts";
 import { SIM_EPOCH_SECONDS } from "./sim-node.ts";
-import { SIM_PORT, type Simulation } from "./simulation.ts";
+import type { VirtualClock } from "./virtual-clock.ts";
 
 const TICK_MS = 3_000;
 const TRIES = 3;
@@ -38,6 +40,17 @@ interface PythonState {
   packet: Uint8Array;
 }
 
+/** What it stands on: a `Simulation`. */
+export interface PythonWorld {
+  readonly clock: VirtualClock;
+  readonly carrier: SimCarrier;
+  readonly promises: Promises;
+  readonly engine: SignatureEngine;
+  readonly random: () => number;
+  readonly entropy: (length: number) => Uint8Array;
+  addressOf(name: string): string;
+}
+
 export interface PythonOptions {
   readonly join?: readonly string[];
   readonly key?: string | undefined;
@@ -54,7 +67,7 @@ export class SimPython implements SimHost {
   readonly disconnects: PythonNote[] = [];
   /** States that it stored unverified, of nodes that it has no address for. */
   readonly ghosts: PythonNote[] = [];
-  readonly #simulation: Simulation;
+  readonly #world: PythonWorld;
   readonly #keyPair: KeyPair;
   readonly #pins = new Map<string, Uint8Array>();
   readonly #book = new Map<string, Address>();
@@ -63,22 +76,22 @@ export class SimPython implements SimHost {
   #writing: (() => Flow)[] = [];
   #writerRuns = false;
 
-  constructor(simulation: Simulation, name: string, options: PythonOptions, keyPair: KeyPair) {
-    this.#simulation = simulation;
+  constructor(world: PythonWorld, name: string, options: PythonOptions, keyPair: KeyPair) {
+    this.#world = world;
     this.#keyPair = keyPair;
     this.name = name;
     this.nodeId = name;
-    this.address = simulation.addressOf(name);
+    this.address = world.addressOf(name);
     this.keyId = options.key;
     this.#book.set(name, { address: this.address, port: this.port });
     this.#ownState();
-    const bootstrap = (options.join ?? []).map((host) => simulation.addressOf(host));
+    const bootstrap = (options.join ?? []).map((host) => world.addressOf(host));
     this.#spawn(this.#bootstrap(bootstrap));
     this.#spawn(this.#ticks());
   }
 
   get unixSeconds(): number {
-    return SIM_EPOCH_SECONDS + this.#simulation.clock.nowMs / 1_000;
+    return SIM_EPOCH_SECONDS + this.#world.clock.nowMs / 1_000;
   }
 
   crash(): void {
@@ -151,10 +164,10 @@ export class SimPython implements SimHost {
         if (pong !== undefined) continue;
         this.#states.delete(nodeId);
         this.#book.delete(nodeId);
-        this.disconnects.push({ nodeId, atMs: this.#simulation.clock.nowMs });
+        this.disconnects.push({ nodeId, atMs: this.#world.clock.nowMs });
       }
       const others = [...this.#book.keys()].filter((nodeId) => nodeId !== this.nodeId);
-      const chosen = others[Math.floor(this.#simulation.random() * others.length)];
+      const chosen = others[Math.floor(this.#world.random() * others.length)];
       if (chosen === undefined) continue;
       yield* this.#exchange(chosen);
       yield* this.#discover(chosen);
@@ -208,7 +221,7 @@ export class SimPython implements SimHost {
     const call = { address, port, type, payload, timeoutMs: TIMEOUT_MS };
     for (let attempt = 1; attempt <= TRIES; attempt += 1) {
       const reply = yield* wait<Reply>((resume) =>
-        this.#simulation.carrier.request(this, call, (answer) => {
+        this.#world.carrier.request(this, call, (answer) => {
           if (this.running) resume(answer);
         }),
       );
@@ -285,7 +298,7 @@ export class SimPython implements SimHost {
     const { nodeId, version, text } = packet;
     if (nodeId === this.nodeId) return refusal(406, "Origin and destination are the same");
     if (!this.#book.has(nodeId)) {
-      this.ghosts.push({ nodeId, atMs: this.#simulation.clock.nowMs });
+      this.ghosts.push({ nodeId, atMs: this.#world.clock.nowMs });
     } else if (!this.#verifies(nodeId, signedPart, packet.signature)) {
       return refusal(401, "Could not verify ECDSA signature");
     }
@@ -321,7 +334,7 @@ export class SimPython implements SimHost {
   }
 
   #sign(message: Uint8Array): Uint8Array {
-    const { engine, entropy, promises } = this.#simulation;
+    const { engine, entropy, promises } = this.#world;
     promises.signed(this.nodeId, message);
     return engine.sign(this.#keyPair.privateKey, "python", message, entropy(32));
   }
@@ -329,14 +342,13 @@ export class SimPython implements SimHost {
   #verifies(nodeId: string, message: Uint8Array, signature: Uint8Array): boolean {
     const publicKey = this.#pins.get(nodeId);
     return (
-      publicKey !== undefined &&
-      this.#simulation.engine.verify(publicKey, "python", message, signature)
+      publicKey !== undefined && this.#world.engine.verify(publicKey, "python", message, signature)
     );
   }
 
   *#sleep(ms: number): Flow {
     yield* wait<void>((resume) =>
-      this.#simulation.clock.in(ms, () => {
+      this.#world.clock.in(ms, () => {
         if (this.running) resume();
       }),
     );

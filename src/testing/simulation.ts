@@ -11,9 +11,10 @@ import type { DsnError } from "../errors.ts";
 import type { Effect, Input } from "../protocol/index.ts";
 import { type Address, formatAddress } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
-import { SimCarrier, type SimHost } from "./sim-carrier.ts";
+import { SIM_PORT, SimCarrier, type SimHost } from "./sim-carrier.ts";
 import { type LinkOptions, SimNetwork } from "./sim-network.ts";
 import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
@@ -47,9 +48,6 @@ export interface RestartOptions extends Partial<AddOptions> {
   /** What became of the disk: `unmarked` lost the file beside the key, `lost` everything. */
   readonly disk?: "kept" | "unmarked" | "lost";
 }
-
-/** Every simulated node listens here. */
-export const SIM_PORT = 8_000;
 
 /** A connection is kept open this long after a request, and its end is noticed. */
 const KEPT_OPEN_MS = 5_000;
@@ -302,30 +300,11 @@ export class Simulation {
 
   // ---- convergence ----------------------------------------------------------------------------
 
-  /** Every running node reads every running node's entries, and lists just those. */
+  /** What keeps running nodes from agreeing, in words; empty when they do. */
   unconverged(): string[] {
-    const problems: string[] = [];
-    const running = this.running();
-    const lying = new Set([...this.liars].map((name) => this.nodes.get(name)?.nodeId));
-    const hosts = [...running, ...[...this.pythons.values()].filter(({ running }) => running)];
-    const wanted = new Map(hosts.map((owner) => [owner, show(owner.read(owner.nodeId))]));
-    for (const node of hosts) {
-      const listed = node.present().filter((nodeId) => !lying.has(nodeId));
-      const expected = hosts.filter((other) => other.nodeId !== node.nodeId);
-      if (
-        !sameSet(
-          listed,
-          expected.map(({ nodeId }) => nodeId),
-        )
-      )
-        problems.push(`${node.name} lists [${listed.sort().join()}]`);
-      for (const owner of hosts) {
-        const held = show(node.read(owner.nodeId));
-        if (wanted.get(owner) !== held)
-          problems.push(`${node.name} reads ${held} of ${owner.name}, not ${wanted.get(owner)}`);
-      }
-    }
-    return problems;
+    const pythons = [...this.pythons.values()].filter(({ running }) => running);
+    const lying = [...this.liars].flatMap((name) => this.nodes.get(name)?.nodeId ?? []);
+    return disagreements([...this.running(), ...pythons], lying);
   }
 
   /** Runs until converged. @returns simulated ms, or throws with what is missing. */
@@ -347,14 +326,4 @@ export class Simulation {
       `seed ${this.seed}: promises broken:\n  ${violations.slice(0, 8).join("\n  ")}`,
     );
   }
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  const wanted = new Set(b);
-  return a.length === wanted.size && a.every((item) => wanted.has(item));
-}
-
-function show(entries: ReadonlyMap<string, string> | undefined): string {
-  if (entries === undefined) return "nothing";
-  return JSON.stringify([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
 }

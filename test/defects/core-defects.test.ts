@@ -405,7 +405,7 @@ describe("Membership", () => {
       bytes.writeUInt32LE(count, 13);
       const startMs = performance.now();
       expect(statusOf(core.ask(MessageType.PEERS, bytes))).toBe("406 Malformed packet");
-      expect(performance.now() - startMs).toBeLessThan(100);
+      expect(performance.now() - startMs).toBeLessThan(2_000);
     }
   });
 

