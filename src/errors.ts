@@ -67,6 +67,16 @@ export const ERRORS = {
   DSN_NOT_DSN: { family: "network", exit: 5, says: "Another service answers there" },
   DSN_UNREACHABLE: { family: "network", exit: 5, says: "The peer did not answer" },
   DSN_NO_BOOTSTRAP: { family: "network", exit: 5, says: "No bootstrap node let us in yet" },
+  DSN_UDP_BLOCKED: {
+    family: "network",
+    exit: 5,
+    says: "Datagrams do not get through to a peer; HTTP does, and is used",
+  },
+  DSN_UDP_UNAVAILABLE: {
+    family: "network",
+    exit: 8,
+    says: "The UDP port cannot be had; HTTP is used alone",
+  },
   DSN_ONE_WAY: { family: "network", exit: 5, says: "We reach the peer, it cannot reach us" },
   DSN_CLOCK_BEHIND: {
     family: "network",

@@ -41,6 +41,11 @@ export interface DSNodeConfigInput {
   readonly whitelistNodeIds?: readonly string[] | undefined;
   /** Address to listen on. Default: every address, or `networkIp` where that is a loopback address. */
   readonly bind?: string | undefined;
+  /**
+   * Also take and send datagrams on the same port number: a little faster for what is small. Peers
+   * without it are reached over HTTP as before. @default false
+   */
+  readonly udp?: boolean | undefined;
 }
 
 const endpointSchema = z.union([
@@ -84,6 +89,7 @@ const schema = z.strictObject({
     )
     .default([]),
   bind: z.string().refine(isHostAddress, "must be an IP address or a host name").optional(),
+  udp: z.boolean().default(false),
 });
 
 /** The seed's name of each field, and ours. */
@@ -97,6 +103,7 @@ const SNAKE_CASE = {
   bootstrap_nodes: "bootstrapNodes",
   whitelist_node_ids: "whitelistNodeIds",
   bind: "bind",
+  udp: "udp",
 } as const;
 
 type FieldName = (typeof SNAKE_CASE)[keyof typeof SNAKE_CASE];
@@ -122,6 +129,7 @@ export class DSNodeConfig {
   readonly bootstrapNodes: readonly Endpoint[];
   readonly whitelistNodeIds: readonly string[];
   readonly bind: string | undefined;
+  readonly udp: boolean;
 
   /** @throws {DsnError} `DSN_CONFIG` or `DSN_KEY_FORMAT`, naming the field, its value and the rule. */
   constructor(input: DSNodeConfigInput) {
@@ -136,6 +144,7 @@ export class DSNodeConfig {
     this.bootstrapNodes = parsed.bootstrapNodes;
     this.whitelistNodeIds = parsed.whitelistNodeIds;
     this.bind = parsed.bind;
+    this.udp = parsed.udp;
   }
 
   /**
@@ -168,6 +177,7 @@ export class DSNodeConfig {
       whitelist_node_ids: [...this.whitelistNodeIds],
     };
     if (this.bind !== undefined) dict["bind"] = this.bind;
+    if (this.udp) dict["udp"] = true;
     return dict;
   }
 }

@@ -11,7 +11,10 @@ import { generateNetworkKey, parseNetworkKey } from "../crypto/network-key.ts";
 import { loadSignatureEngine } from "../crypto/signatures.ts";
 import { DsnError } from "../errors.ts";
 import { createFileCredentialStore } from "../storage/file-credential-store.ts";
+import type { Address } from "../transport/carrier.ts";
+import { createDatagramsFirst } from "../transport/datagrams-first.ts";
 import { createHttpCarrier } from "../transport/http-carrier.ts";
+import { UdpCarrier } from "../transport/udp-carrier.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
 import { DSNode, type DSNodeParts, stoppedError } from "./ds-node.ts";
 import type { Listener } from "./emitter.ts";
@@ -87,7 +90,10 @@ export class DSNodeServer implements AsyncDisposable {
             receive: receiveCallback ?? undefined,
           };
     this.config = config instanceof DSNodeConfig ? config : new DSNodeConfig(config);
-    const { parts, httpServer } = buildParts(this.config, options.parts ?? {});
+    const { parts, httpServer } = buildParts(this.config, options.parts ?? {}, {
+      onDatagrams: (to, pass) => this.node.noteDatagrams(to, pass),
+      onUnavailable: (error) => this.node.warn(error),
+    });
     this.httpServer = httpServer;
     this.node = new DSNode(this.config, parts);
     this.#disconnect = options.disconnect;
@@ -463,9 +469,16 @@ export class DSNodeServer implements AsyncDisposable {
   }
 }
 
+/** What a carrier has to tell besides requests and replies. */
+interface CarrierNotices {
+  readonly onDatagrams: (to: Address, pass: boolean) => void;
+  readonly onUnavailable: (error: DsnError) => void;
+}
+
 function buildParts(
   config: DSNodeConfig,
   given: Partial<DSNodeParts>,
+  notices: CarrierNotices,
 ): { parts: DSNodeParts; httpServer: Server | undefined } {
   const engine = given.engine ?? loadSignatureEngine();
   const { credentialDir: directory, nodeId, aesKey } = config;
@@ -473,12 +486,16 @@ function buildParts(
   if (given.carrier !== undefined) {
     return { parts: { ...given, engine, store, carrier: given.carrier }, httpServer: undefined };
   }
+  const networkKey = aesKey === undefined ? undefined : parseNetworkKey(aesKey);
   const seal =
-    aesKey === undefined
-      ? createPlainSeal()
-      : createAesCbcSeal(parseNetworkKey(aesKey), randomBytes);
-  const carrier = createHttpCarrier({ seal });
-  return { parts: { ...given, engine, store, carrier }, httpServer: carrier.httpServer };
+    networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
+  const http = createHttpCarrier({ seal });
+  if (!config.udp) {
+    return { parts: { ...given, engine, store, carrier: http }, httpServer: http.httpServer };
+  }
+  const carrier = createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices });
+  const parts = { ...given, engine, store, carrier, features: ["udp"] };
+  return { parts, httpServer: http.httpServer };
 }
 
 function checkedState(state: Readonly<Record<string, string>>): ReadonlyMap<string, string> {

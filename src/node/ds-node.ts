@@ -21,6 +21,7 @@ import {
 } from "../protocol/index.ts";
 import type { CredentialStore } from "../storage/credential-store.ts";
 import type { Address, Carrier, InboundRequest, Outcome } from "../transport/carrier.ts";
+import { formatAddress } from "../wire/exchange.ts";
 import { machineAddresses } from "./addresses.ts";
 import { type DSNodeConfig, parseWhitelistEntry } from "./config.ts";
 import { Crypto } from "./crypto-work.ts";
@@ -37,6 +38,8 @@ export interface DSNodeParts {
   readonly store: CredentialStore;
   readonly engine?: SignatureEngine | undefined;
   readonly settings?: Partial<Settings> | undefined;
+  /** What native peers may use with this node, such as `udp`: told in its signed HELLO. */
+  readonly features?: readonly string[] | undefined;
   /** The wall clock, in Unix seconds. */
   readonly unixSeconds?: (() => number) | undefined;
 }
@@ -122,6 +125,7 @@ export class DSNode {
       whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
       mark: credentials.mark,
       keyId: this.keyId,
+      features: this.#parts.features ?? [],
       ...(settings === undefined ? {} : { settings }),
       random: Math.random,
       entropy: (length) => randomBytes(length),
@@ -423,6 +427,22 @@ export class DSNode {
         this.#warn(event.error, event.resolved);
         break;
     }
+  }
+
+  /** Tells the application of something that is wrong while the node goes on. */
+  warn(error: DsnError): void {
+    this.#warn(error, false);
+  }
+
+  /** Datagrams to a peer stopped passing although HTTP does, or pass again. */
+  noteDatagrams(to: Address, pass: boolean): void {
+    const where = formatAddress(to);
+    const blocked = new DsnError("DSN_UDP_BLOCKED", `Datagrams to ${where} do not get through`, {
+      why: "HTTP to the same address works, and is used instead",
+      fix: [`let UDP ${to.port} through on the way`, "or turn datagrams off: udp: false"],
+      endpoint: where,
+    });
+    this.#warn(blocked, pass);
   }
 
   #warn(error: DsnError, resolved: boolean): void {

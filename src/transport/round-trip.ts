@@ -10,8 +10,8 @@
 const PATIENCE_MS = { start: 80, min: 20, max: 300 };
 /** How many times the way an answer may take. */
 const MARGIN = 2;
-/** How much longer, with each second, the way may have become. */
-const GROWTH_PER_SECOND = 1.1;
+/** How much longer the way may have become with each second, and from one answer to the next. */
+const GROWTH = { perSecond: 1.1, max: 2 };
 
 export class RoundTrip {
   #leastMs: number | undefined;
@@ -28,8 +28,8 @@ export class RoundTrip {
    * @param nowMs On a clock that never steps back.
    */
   answered(ms: number, nowMs: number): void {
-    const growth = GROWTH_PER_SECOND ** ((nowMs - this.#atMs) / 1_000);
-    this.#leastMs = Math.min(ms, (this.#leastMs ?? Infinity) * growth);
+    const growth = GROWTH.perSecond ** ((nowMs - this.#atMs) / 1_000);
+    this.#leastMs = Math.min(ms, (this.#leastMs ?? Infinity) * Math.min(GROWTH.max, growth));
     this.#atMs = nowMs;
   }
 }

@@ -1,0 +1,193 @@
+/**
+ * Datagrams on the port number of the HTTP carrier: one socket, both halves.
+ *
+ * Not a carrier of its own: what does not fit a datagram, or does not get through, goes over HTTP.
+ * `datagrams-first.ts` decides.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { DsnError } from "../errors.ts";
+import { formatAddress } from "../wire/exchange.ts";
+import type { Address, CarrierListener } from "./carrier.ts";
+import { plainAddress } from "./connection-guard.ts";
+import { DEFAULT_UDP_LIMITS, type UdpLimits } from "./limits.ts";
+import { UdpAnswering } from "./udp-answering.ts";
+import { UdpAsking } from "./udp-asking.ts";
+import { decodeDatagram } from "./udp-datagram.ts";
+import type { UdpPath } from "./udp-path.ts";
+import { UdpServing } from "./udp-serving.ts";
+import type { UdpEndpoint } from "./udp-switch.ts";
+
+export interface UdpCarrierOptions {
+  /** 16 bytes; undefined for a network without a key. */
+  readonly networkKey: Uint8Array | undefined;
+  /** Milliseconds on a clock that never steps back. @default performance.now */
+  readonly monotonicMs?: (() => number) | undefined;
+  /** Replaces single limits. */
+  readonly limits?: Partial<UdpLimits> | undefined;
+}
+
+export class UdpCarrier {
+  readonly limits: UdpLimits;
+  readonly #serving: UdpServing;
+  readonly #asking: UdpAsking;
+  readonly #answering: UdpAnswering;
+  #socket: Socket | undefined;
+  #canSendTo: (family: number) => boolean = () => false;
+  #listening: Promise<Address> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: UdpCarrierOptions) {
+    const { networkKey, monotonicMs = () => performance.now() } = options;
+    const limits = { ...DEFAULT_UDP_LIMITS, ...options.limits };
+    this.limits = limits;
+    const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
+    const send = (bytes: Uint8Array, to: UdpEndpoint) => this.#send(bytes, to);
+    const common = { networkKey, monotonicMs, send };
+    this.#serving = new UdpServing(seal, limits);
+    this.#asking = new UdpAsking({
+      ...common,
+      randomBytes,
+      inFlightMax: limits.inFlightPerPeerMax,
+      resolve: (host) => this.#resolve(host),
+    });
+    const secret = randomBytes(32);
+    this.#answering = new UdpAnswering({ ...common, limits, secret, serving: this.#serving });
+  }
+
+  /** Associations and requests that others have with us. */
+  get load(): { readonly associations: number; readonly requests: number } {
+    return { associations: this.#answering.size, requests: this.#serving.running };
+  }
+
+  /**
+   * Starts to answer, and to ask.
+   *
+   * @param at An IP address; port 0 lets the system choose. `::` takes IPv4 too.
+   * @throws {DsnError} `DSN_UDP_UNAVAILABLE`.
+   */
+  listen(at: Address, listener: CarrierListener): Promise<Address> {
+    this.#listening = this.#listen(at, listener);
+    return this.#listening;
+  }
+
+  async #listen(at: Address, listener: CarrierListener): Promise<Address> {
+    const socket = createSocket({
+      type: isIP(at.address) === 4 ? "udp4" : "udp6",
+      // All that we send to are IP addresses, and these need no waiting for the next turn.
+      lookup: (address, _, callback) => callback(null, address, isIP(address)),
+    });
+    try {
+      await bind(socket, at);
+      if (this.#closing !== undefined) throw new Error("the carrier is closed");
+    } catch (error) {
+      socket.close();
+      throw cannotListen(at, error as NodeJS.ErrnoException);
+    }
+    // Errors of single datagrams: whoever waits for an answer finds out by itself.
+    socket.on("error", () => undefined);
+    socket.on("message", (bytes, source) => this.#receive(bytes, source));
+    const takesAll = at.address === "::";
+    const family = isIP(at.address);
+    this.#canSendTo = (other) => takesAll || other === family;
+    this.#serving.listener = listener;
+    this.#socket = socket;
+    const { address, port } = socket.address();
+    return { address, port };
+  }
+
+  /** Stops listening, and can listen again. What was asked goes silent. */
+  async unlisten(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket !== undefined) await new Promise<void>((resolve) => socket.close(() => resolve()));
+  }
+
+  /** A way to one peer; {@link forget} it when it is of no use any more. */
+  open(to: Address): UdpPath {
+    return this.#asking.open(to);
+  }
+
+  forget(path: UdpPath): void {
+    this.#asking.forget(path);
+  }
+
+  /** Ends what we ask as closed, lets running answers finish for a moment, then closes. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#asking.close();
+    // A socket bound after this would stay.
+    await this.#listening?.catch(() => undefined);
+    await this.#serving.close();
+    await this.unlisten();
+  }
+
+  #receive(bytes: Uint8Array, { address, port }: RemoteInfo): void {
+    const datagram = decodeDatagram(bytes);
+    switch (datagram?.kind) {
+      case undefined:
+        break;
+      case "challenge":
+      case "answer":
+        this.#asking.receive(datagram);
+        break;
+      case "init":
+      case "first":
+      case "request":
+        this.#answering.receive(datagram, { address: plainAddress(address), port });
+        break;
+    }
+  }
+
+  #send(bytes: Uint8Array, { address, port }: UdpEndpoint): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    // A socket that takes both knows IPv4 addresses in their mapped form alone.
+    const mapped = isIP(address) === 4 && this.#canSendTo(6);
+    try {
+      socket.send(bytes, port, mapped ? `::ffff:${address}` : address);
+    } catch {
+      // A port that cannot be one, as a forged source may have.
+    }
+  }
+
+  /** The addresses of a host that our socket can send to. */
+  async #resolve(host: string): Promise<readonly string[]> {
+    const found =
+      isIP(host) === 0
+        ? await lookup(host, { all: true })
+        : [{ address: host, family: isIP(host) }];
+    return found.filter(({ family }) => this.#canSendTo(family)).map(({ address }) => address);
+  }
+}
+
+function bind(socket: Socket, { address, port }: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ address, port }, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function cannotListen(at: Address, cause: NodeJS.ErrnoException): DsnError {
+  const inUse = cause.code === "EADDRINUSE";
+  const find = `find the process: ss -lunp "sport = :${at.port}"`;
+  const without = "or do without datagrams: udp: false";
+  const endpoint = formatAddress(at);
+  return new DsnError("DSN_UDP_UNAVAILABLE", `Cannot listen for datagrams on ${endpoint}`, {
+    why: inUse ? `another process has UDP port ${at.port}` : cause.message,
+    fix: inUse ? [find, "use another port", without] : [without],
+    endpoint,
+    cause,
+  });
+}
