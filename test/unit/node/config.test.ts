@@ -11,6 +11,7 @@ describe("new DSNodeConfig()", () => {
     const config = new DSNodeConfig({ nodeId: "a" });
     expect({ ...config }).toEqual({
       nodeId: "a",
+      udp: false,
       loggingDir: "logs",
       credentialDir: "credentials",
       port: 0,

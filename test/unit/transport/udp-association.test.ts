@@ -104,6 +104,13 @@ describe("UdpAssociation", () => {
     }
   });
 
+  it("refuses a tag of four bytes, which the cipher would take", () => {
+    const { asker, answerer } = pair();
+    const { head, counter, sealed } = parse(asker.seal(new Uint8Array(8)));
+    expect(answerer.open({ head, counter, sealed: sealed.subarray(0, 12) })).toBeUndefined();
+    expect(answerer.open({ head, counter, sealed })).toBeDefined();
+  });
+
   it("opens nothing of another network key, not even none", () => {
     const request = parse(associate("asker").seal(content));
     expect(associate("answerer", new Uint8Array(16).fill(9)).open(request)).toBeUndefined();
