@@ -4,17 +4,10 @@
  * The names are the seed's, in camelCase; the order of arguments is the seed's too.
  * @module
  */
-import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
-import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
-import { generateNetworkKey, parseNetworkKey } from "../crypto/network-key.ts";
-import { loadSignatureEngine } from "../crypto/signatures.ts";
+import { generateNetworkKey } from "../crypto/network-key.ts";
 import { DsnError } from "../errors.ts";
-import { createFileCredentialStore } from "../storage/file-credential-store.ts";
-import type { Address } from "../transport/carrier.ts";
-import { createDatagramsFirst } from "../transport/datagrams-first.ts";
-import { createHttpCarrier } from "../transport/http-carrier.ts";
-import { UdpCarrier } from "../transport/udp-carrier.ts";
+import { buildParts } from "./build-parts.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
 import { DSNode, type DSNodeParts, stoppedError } from "./ds-node.ts";
 import type { Listener } from "./emitter.ts";
@@ -467,35 +460,6 @@ export class DSNodeServer implements AsyncDisposable {
     this.on("state:update", (change) => this.#update?.(change));
     this.on("data", ({ data, from }) => this.#receive?.(data, from));
   }
-}
-
-/** What a carrier has to tell besides requests and replies. */
-interface CarrierNotices {
-  readonly onDatagrams: (to: Address, pass: boolean) => void;
-  readonly onUnavailable: (error: DsnError) => void;
-}
-
-function buildParts(
-  config: DSNodeConfig,
-  given: Partial<DSNodeParts>,
-  notices: CarrierNotices,
-): { parts: DSNodeParts; httpServer: Server | undefined } {
-  const engine = given.engine ?? loadSignatureEngine();
-  const { credentialDir: directory, nodeId, aesKey } = config;
-  const store = given.store ?? createFileCredentialStore({ directory, nodeId, engine });
-  if (given.carrier !== undefined) {
-    return { parts: { ...given, engine, store, carrier: given.carrier }, httpServer: undefined };
-  }
-  const networkKey = aesKey === undefined ? undefined : parseNetworkKey(aesKey);
-  const seal =
-    networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
-  const http = createHttpCarrier({ seal });
-  if (!config.udp) {
-    return { parts: { ...given, engine, store, carrier: http }, httpServer: http.httpServer };
-  }
-  const carrier = createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices });
-  const parts = { ...given, engine, store, carrier, features: ["udp"] };
-  return { parts, httpServer: http.httpServer };
 }
 
 function checkedState(state: Readonly<Record<string, string>>): ReadonlyMap<string, string> {

@@ -12,7 +12,6 @@ import { networkKeyId, parseNetworkKey } from "../crypto/network-key.ts";
 import { loadSignatureEngine, type SignatureEngine } from "../crypto/signatures.ts";
 import { DsnError } from "../errors.ts";
 import {
-  type CoreEvent,
   type Effect,
   type Input,
   type Instant,
@@ -25,10 +24,10 @@ import { formatAddress } from "../wire/exchange.ts";
 import { machineAddresses } from "./addresses.ts";
 import { type DSNodeConfig, parseWhitelistEntry } from "./config.ts";
 import { Crypto } from "./crypto-work.ts";
-import { Emitter } from "./emitter.ts";
-import { Endpoint } from "./endpoint.ts";
-import { type DSNodeEvents, toStateChange } from "./events.ts";
+import type { Emitter } from "./emitter.ts";
+import type { DSNodeEvents } from "./events.ts";
 import { type PeerInfo, toPeerInfo } from "./peer-info.ts";
+import { Teller } from "./teller.ts";
 
 const debug = debuglog("dsn");
 
@@ -52,6 +51,7 @@ type RequestEffect = Extract<Effect, { kind: "request" }>;
 export class DSNode {
   readonly config: DSNodeConfig;
   readonly events: Emitter<DSNodeEvents>;
+  readonly #teller: Teller;
   readonly #parts: DSNodeParts;
   readonly #engine: SignatureEngine;
   readonly #unixSeconds: () => number;
@@ -63,12 +63,6 @@ export class DSNode {
   #stopping: Promise<void> | undefined;
   #stepping = false;
   readonly #inputs: Input[] = [];
-  readonly #told: CoreEvent[] = [];
-  #telling = false;
-  /** Answers that wait for what the core told before them. */
-  readonly #answers: (() => void)[] = [];
-  #queuedCount = 0;
-  #toldCount = 0;
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs: number | undefined;
   #lastExchange = 0;
@@ -81,7 +75,11 @@ export class DSNode {
     this.#parts = parts;
     this.#engine = parts.engine ?? loadSignatureEngine();
     this.#unixSeconds = parts.unixSeconds ?? (() => Date.now() / 1_000);
-    this.events = new Emitter((event, error) => this.#callbackFailed(event, error));
+    this.#teller = new Teller(
+      () => this.#now(),
+      () => this.#onFirstRound?.(),
+    );
+    this.events = this.#teller.events;
   }
 
   // ---- life -----------------------------------------------------------------------------------
@@ -270,7 +268,7 @@ export class DSNode {
       this.#stepping = false;
     }
     this.#setTimer(core.wakeAt);
-    this.#tellSoon();
+    this.#teller.tellSoon();
   }
 
   #carryOutAll(effects: readonly Effect[]): void {
@@ -289,8 +287,7 @@ export class DSNode {
         // In the order of the effects: news that came before its answer is told before it. Writing
         // an answer is a system call that costs more than the step, and readers should not wait
         // for it. A DATA message is answered first, whatever the callback does (D17).
-        if (this.#told.length === 0) respond(effect.outcome);
-        else this.#answers.push(() => respond(effect.outcome));
+        this.#teller.after(() => respond(effect.outcome));
         break;
       }
       case "sign":
@@ -313,8 +310,7 @@ export class DSNode {
         setImmediate(() => this.#step({ kind: "flush" }));
         break;
       case "event":
-        this.#told.push(effect.event);
-        this.#queuedCount += 1;
+        this.#teller.add(effect.event);
         break;
       case "settled":
         this.#sends.get(effect.operation)?.(effect.error);
@@ -366,72 +362,14 @@ export class DSNode {
 
   // ---- telling --------------------------------------------------------------------------------
 
-  #tellSoon(): void {
-    if (this.#telling || this.#told.length === 0) return;
-    this.#telling = true;
-    queueMicrotask(() => {
-      this.#telling = false;
-      for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
-        this.#toldCount += 1;
-        this.#tell(event);
-      }
-      for (const answer of this.#answers.splice(0)) answer();
-    });
-  }
-
-  /**
-   * Tells, inside a listener, whether its event came after now: what has happened already can be
-   * read already, and is told a moment later.
-   */
+  /** See {@link Teller.eventsFromNow}. */
   eventsFromNow(): () => boolean {
-    const already = this.#queuedCount;
-    return () => this.#toldCount > already;
-  }
-
-  #tell(event: CoreEvent): void {
-    const now = this.#now();
-    switch (event.name) {
-      case "first-round":
-        this.#onFirstRound?.();
-        break;
-      case "joined": {
-        const { address, port } = event.through;
-        this.events.emit("joined", { through: new Endpoint(address, port) });
-        break;
-      }
-      case "peer:join":
-        this.events.emit("peer:join", {
-          ...toPeerInfo(event.member, now),
-          rejoined: event.rejoined,
-        });
-        break;
-      case "peer:leave":
-        this.events.emit("peer:leave", toPeerInfo(event.member, now));
-        break;
-      case "peer:status":
-        this.events.emit("peer:status", {
-          ...toPeerInfo(event.member, now),
-          before: event.before,
-        });
-        break;
-      case "state:update": {
-        const { owner, change, version, local } = event;
-        const told = toStateChange(owner, change, version, local);
-        this.events.emit(local ? "state:local" : "state:update", told);
-        break;
-      }
-      case "data":
-        this.events.emit("data", { from: event.from, data: event.data });
-        break;
-      case "warning":
-        this.#warn(event.error, event.resolved);
-        break;
-    }
+    return this.#teller.eventsFromNow();
   }
 
   /** Tells the application of something that is wrong while the node goes on. */
   warn(error: DsnError): void {
-    this.#warn(error, false);
+    this.#teller.warn(error, false);
   }
 
   /** Datagrams to a peer stopped passing although HTTP does, or pass again. */
@@ -442,18 +380,7 @@ export class DSNode {
       fix: [`let UDP ${to.port} through on the way`, "or turn datagrams off: udp: false"],
       endpoint: where,
     });
-    this.#warn(blocked, pass);
-  }
-
-  #warn(error: DsnError, resolved: boolean): void {
-    debug("%s%s: %s", resolved ? "over: " : "", error.code, error.message);
-    if (this.events.hasListeners("warning")) {
-      this.events.emit("warning", { error, resolved });
-    } else if (!resolved) {
-      // Nobody listens: say it where a person will see it.
-      const detail = [error.why, ...error.fix].filter((part) => part !== undefined).join("; ");
-      process.emitWarning(error.message, { type: "DsnWarning", code: error.code, detail });
-    }
+    this.#teller.warn(blocked, pass);
   }
 
   #stored(done: Promise<unknown>): void {
@@ -464,20 +391,8 @@ export class DSNode {
           : new DsnError("DSN_IDENTITY_UNREADABLE", "Cannot write to the credentials folder", {
               cause: error,
             });
-      this.#warn(problem, false);
+      this.#teller.warn(problem, false);
     });
-  }
-
-  #callbackFailed(event: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
-    const problem = new DsnError("DSN_CALLBACK_FAILED", `A callback for "${event}" failed`, {
-      why: message,
-      fix: ["catch the error inside the callback"],
-      cause: error,
-    });
-    // A failing listener of warnings has nobody left to tell but the process.
-    if (event === "warning") process.emitWarning(problem);
-    else this.#warn(problem, false);
   }
 
   #fault(error: unknown): void {

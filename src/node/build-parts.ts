@@ -1,0 +1,46 @@
+/**
+ * The parts that a node runs on unless it is given others: files, HTTP, perhaps datagrams.
+ * @module
+ */
+import { randomBytes } from "node:crypto";
+import type { Server } from "node:http";
+import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { parseNetworkKey } from "../crypto/network-key.ts";
+import { loadSignatureEngine } from "../crypto/signatures.ts";
+import type { DsnError } from "../errors.ts";
+import { createFileCredentialStore } from "../storage/file-credential-store.ts";
+import type { Address } from "../transport/carrier.ts";
+import { createDatagramsFirst } from "../transport/datagrams-first.ts";
+import { createHttpCarrier } from "../transport/http-carrier.ts";
+import { UdpCarrier } from "../transport/udp-carrier.ts";
+import type { DSNodeConfig } from "./config.ts";
+import type { DSNodeParts } from "./ds-node.ts";
+
+/** What a carrier has to tell besides requests and replies. */
+export interface CarrierNotices {
+  readonly onDatagrams: (to: Address, pass: boolean) => void;
+  readonly onUnavailable: (error: DsnError) => void;
+}
+
+export function buildParts(
+  config: DSNodeConfig,
+  given: Partial<DSNodeParts>,
+  notices: CarrierNotices,
+): { parts: DSNodeParts; httpServer: Server | undefined } {
+  const engine = given.engine ?? loadSignatureEngine();
+  const { credentialDir: directory, nodeId, aesKey } = config;
+  const store = given.store ?? createFileCredentialStore({ directory, nodeId, engine });
+  if (given.carrier !== undefined) {
+    return { parts: { ...given, engine, store, carrier: given.carrier }, httpServer: undefined };
+  }
+  const networkKey = aesKey === undefined ? undefined : parseNetworkKey(aesKey);
+  const seal =
+    networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
+  const http = createHttpCarrier({ seal });
+  if (!config.udp) {
+    return { parts: { ...given, engine, store, carrier: http }, httpServer: http.httpServer };
+  }
+  const carrier = createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices });
+  const parts = { ...given, engine, store, carrier, features: ["udp"] };
+  return { parts, httpServer: http.httpServer };
+}

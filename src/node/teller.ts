@@ -1,0 +1,133 @@
+/**
+ * Tells the application what the core told: in order, after a step, never inside one.
+ *
+ * What a listener throws becomes a warning; a warning that nobody listens for is printed.
+ * @module
+ */
+import { debuglog } from "node:util";
+import { DsnError } from "../errors.ts";
+import type { CoreEvent, Instant } from "../protocol/index.ts";
+import { Emitter } from "./emitter.ts";
+import { Endpoint } from "./endpoint.ts";
+import { type DSNodeEvents, toStateChange } from "./events.ts";
+import { toPeerInfo } from "./peer-info.ts";
+
+const debug = debuglog("dsn");
+
+export class Teller {
+  readonly events: Emitter<DSNodeEvents>;
+  readonly #now: () => Instant;
+  readonly #onFirstRound: () => void;
+  readonly #told: CoreEvent[] = [];
+  #telling = false;
+  /** What waits for the news before it to be told. */
+  readonly #afterwards: (() => void)[] = [];
+  #queuedCount = 0;
+  #toldCount = 0;
+
+  /** @param onFirstRound The one event that is for the node, not for the application. */
+  constructor(now: () => Instant, onFirstRound: () => void) {
+    this.#now = now;
+    this.#onFirstRound = onFirstRound;
+    this.events = new Emitter((event, error) => this.#callbackFailed(event, error));
+  }
+
+  add(event: CoreEvent): void {
+    this.#told.push(event);
+    this.#queuedCount += 1;
+  }
+
+  /** Does something once all that was added before has been told; at once if nothing was. */
+  after(act: () => void): void {
+    if (this.#told.length === 0) act();
+    else this.#afterwards.push(act);
+  }
+
+  /** Tells what was added, when the code that runs now has ended. */
+  tellSoon(): void {
+    if (this.#telling || this.#told.length === 0) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
+        this.#toldCount += 1;
+        this.#tell(event);
+      }
+      for (const act of this.#afterwards.splice(0)) act();
+    });
+  }
+
+  /**
+   * Tells, inside a listener, whether its event came after now: what has happened already can be
+   * read already, and is told a moment later.
+   */
+  eventsFromNow(): () => boolean {
+    const already = this.#queuedCount;
+    return () => this.#toldCount > already;
+  }
+
+  /** @param resolved It ends a condition told before. */
+  warn(error: DsnError, resolved: boolean): void {
+    debug("%s%s: %s", resolved ? "over: " : "", error.code, error.message);
+    if (this.events.hasListeners("warning")) {
+      this.events.emit("warning", { error, resolved });
+    } else if (!resolved) {
+      // Nobody listens: say it where a person will see it.
+      const detail = [error.why, ...error.fix].filter((part) => part !== undefined).join("; ");
+      process.emitWarning(error.message, { type: "DsnWarning", code: error.code, detail });
+    }
+  }
+
+  #tell(event: CoreEvent): void {
+    const now = this.#now();
+    switch (event.name) {
+      case "first-round":
+        this.#onFirstRound();
+        break;
+      case "joined": {
+        const { address, port } = event.through;
+        this.events.emit("joined", { through: new Endpoint(address, port) });
+        break;
+      }
+      case "peer:join":
+        this.events.emit("peer:join", {
+          ...toPeerInfo(event.member, now),
+          rejoined: event.rejoined,
+        });
+        break;
+      case "peer:leave":
+        this.events.emit("peer:leave", toPeerInfo(event.member, now));
+        break;
+      case "peer:status":
+        this.events.emit("peer:status", {
+          ...toPeerInfo(event.member, now),
+          before: event.before,
+        });
+        break;
+      case "state:update": {
+        const { owner, change, version, local } = event;
+        const told = toStateChange(owner, change, version, local);
+        this.events.emit(local ? "state:local" : "state:update", told);
+        break;
+      }
+      case "data":
+        this.events.emit("data", { from: event.from, data: event.data });
+        break;
+      case "warning":
+        this.warn(event.error, event.resolved);
+        break;
+    }
+  }
+
+  #callbackFailed(event: string, error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const problem = new DsnError("DSN_CALLBACK_FAILED", `A callback for "${event}" failed`, {
+      why: message,
+      fix: ["catch the error inside the callback"],
+      cause: error,
+    });
+    // A failing listener of warnings has nobody left to tell but the process.
+    if (event === "warning") process.emitWarning(problem);
+    else this.warn(problem, false);
+  }
+}
