@@ -28,6 +28,11 @@ export class UdpAsking {
     };
   }
 
+  /** From how many associations, being begun or begun, something may come. */
+  get expected(): number {
+    return this.#context.switch.size;
+  }
+
   /** A way to one peer; nothing is sent yet. */
   open(to: Address): UdpPath {
     const path = new UdpPath(this.#context, to);

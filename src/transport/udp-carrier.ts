@@ -31,6 +31,15 @@ export interface UdpCarrierOptions {
   readonly limits?: Partial<UdpLimits> | undefined;
 }
 
+export interface UdpLoad {
+  /** Associations that others began with us. */
+  readonly associations: number;
+  /** Requests that we are answering. */
+  readonly requests: number;
+  /** Associations that we began or are beginning; one that is dropped stays while it is in use. */
+  readonly expected: number;
+}
+
 export class UdpCarrier {
   readonly limits: UdpLimits;
   readonly #serving: UdpServing;
@@ -59,9 +68,13 @@ export class UdpCarrier {
     this.#answering = new UdpAnswering({ ...common, limits, secret, serving: this.#serving });
   }
 
-  /** Associations and requests that others have with us. */
-  get load(): { readonly associations: number; readonly requests: number } {
-    return { associations: this.#answering.size, requests: this.#serving.running };
+  /** What is kept for others, and how much of what we asked may still be answered. */
+  get load(): UdpLoad {
+    return {
+      associations: this.#answering.size,
+      requests: this.#serving.running,
+      expected: this.#asking.expected,
+    };
   }
 
   /**

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { DsnError } from "../../../src/errors.ts";
 import type {
   Address,
   Carrier,
@@ -63,6 +64,7 @@ class Scene {
   readonly pair: UdpPair;
   readonly carrier: DatagramsFirst;
   readonly told: string[] = [];
+  readonly udpCalls: string[] = [];
   readonly seen: InboundRequest[] = [];
   readonly to = { address: "peer.example", port: ANSWERER.port };
   onRequest: (request: InboundRequest, respond: (outcome: Outcome) => void) => void = echo;
@@ -81,8 +83,13 @@ class Scene {
       http: this.http,
       udp: {
         limits: { ...DEFAULT_UDP_LIMITS, peersMax },
-        listen: async (at) => at,
-        unlisten: async () => undefined,
+        listen: async (at) => {
+          this.udpCalls.push("listen");
+          return at;
+        },
+        unlisten: async () => {
+          this.udpCalls.push("unlisten");
+        },
         open: (to) => asking.open(to),
         forget: (path) => asking.forget(path),
         close: async () => asking.close(),
@@ -322,6 +329,35 @@ describe("Datagrams first", () => {
       ...BY_DATAGRAM,
       reply: { kind: "refused", status: 505, text: "no" },
     });
+  });
+
+  it("lets the system choose again while a port is free for UDP alone", async () => {
+    const scene = new Scene();
+    const listener = { onRequest: echo };
+    const refuse = (code: "DSN_PORT_IN_USE" | "DSN_CANNOT_LISTEN", times: number) => {
+      const listen = vi.spyOn(scene.http, "listen");
+      for (let time = 0; time < times; time++) {
+        listen.mockRejectedValueOnce(new DsnError(code, "no"));
+      }
+    };
+    const anywhere = { address: "127.0.0.1", port: 0 };
+    refuse("DSN_PORT_IN_USE", 3);
+    expect(await scene.carrier.listen(anywhere, listener)).toEqual(anywhere);
+    expect(scene.udpCalls).toEqual(["listen", ...Array(3).fill(["unlisten", "listen"])].flat());
+
+    scene.udpCalls.length = 0;
+    refuse("DSN_CANNOT_LISTEN", 1);
+    await expect(scene.carrier.listen(anywhere, listener)).rejects.toMatchObject({
+      code: "DSN_CANNOT_LISTEN",
+    });
+    expect(scene.udpCalls).toEqual(["listen", "unlisten"]);
+
+    // A port that is in use again and again ends with HTTP, wherever that gets.
+    scene.udpCalls.length = 0;
+    refuse("DSN_PORT_IN_USE", 8);
+    expect(await scene.carrier.listen(anywhere, listener)).toEqual(anywhere);
+    expect(scene.udpCalls).toHaveLength(17);
+    expect(scene.udpCalls.at(-1)).toBe("listen");
   });
 
   it("uses HTTP now and then, so that the end of the peer shows on a connection", async () => {

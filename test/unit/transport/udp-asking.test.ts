@@ -1,8 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { InboundRequest, Outcome } from "../../../src/transport/carrier.ts";
-import { PAYLOAD_BYTES_MAX } from "../../../src/transport/udp-content.ts";
+import { UdpAssociation } from "../../../src/transport/udp-association.ts";
+import {
+  encodeConfirm,
+  encodeContent,
+  PAYLOAD_BYTES_MAX,
+} from "../../../src/transport/udp-content.ts";
+import { CONTENT_BYTES_MAX, decodeDatagram } from "../../../src/transport/udp-datagram.ts";
 import { bytes, echo } from "../../contract/carrier.ts";
-import { ANSWERER, UdpPair } from "./udp-pair.ts";
+import { ANSWERER, NETWORK_KEY, UdpPair } from "./udp-pair.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -108,6 +114,26 @@ describe("An association", () => {
     await pass(3_100);
     expect(pair.path.takes(0)).toBe(false);
     expect(pair.path.isBlocked).toBe(true);
+  });
+
+  it("is confirmed only by an answer to a try of ours", async () => {
+    const pair = new UdpPair();
+    pair.fate = ({ kind }) => (kind === "first" ? 0 : 1);
+    pair.path.invite();
+    await pass(1);
+    const first = decodeDatagram(pair.sent.find(({ kind }) => kind === "first")?.bytes ?? bytes(0));
+    if (first?.kind !== "first") throw new Error("no FIRST");
+    const answerer = new UdpAssociation(NETWORK_KEY, first.saltA, first.saltB, "answerer");
+    const answer = (content: Uint8Array) => {
+      const datagram = decodeDatagram(answerer.seal(content));
+      if (datagram?.kind === "answer") pair.asking.receive(datagram);
+    };
+    answer(encodeConfirm(99, CONTENT_BYTES_MAX));
+    answer(encodeContent({ what: "taken", id: 0 }));
+    answer(new Uint8Array(1));
+    expect(pair.path.takes(0)).toBe(false);
+    answer(encodeConfirm(0, CONTENT_BYTES_MAX));
+    expect(pair.path.takes(0)).toBe(true);
   });
 
   it("is tried at every address of a name, and begun with the one that answers", async () => {
@@ -448,6 +474,63 @@ describe("After silence", () => {
     const asked = pair.ask(bytes(1));
     await pass(1);
     expect(asked.reply).toMatchObject({ kind: "answer" });
+  });
+
+  it("an answer shows that datagrams pass, so that the next silence is the first again", async () => {
+    const pair = new UdpPair();
+    for (let time = 0; time < 5; time++) {
+      pair.fate = () => 1;
+      await pair.connect();
+      expect(pair.ask(bytes(1)).reply).toBeUndefined();
+      await pass(5);
+      pair.fate = ({ kind }) => (kind === "request" ? 0 : 1);
+      pair.ask(bytes(1));
+      await pass(600);
+      expect(pair.path.isBlocked).toBe(false);
+      expect(pair.path.takes(0)).toBe(true);
+    }
+  });
+
+  it("what is left of an association says nothing of the next one", async () => {
+    const pair = new UdpPair({ listener: { onRequest: () => undefined } });
+    await pair.connect();
+    const left = pair.ask(bytes(2), { timeoutMs: 10_000 });
+    await pass(50);
+    pair.fate = ({ from }) => (from === "asker" ? 0 : 1);
+    pair.ask(bytes(1), { timeoutMs: 10_000 });
+    await pass(500);
+    pair.fate = () => 1;
+    await pass(700);
+    expect(pair.path.takes(0)).toBe(true);
+    expect(left.reply).toBeUndefined();
+    // The answerer has retired the association: nothing comes of it any more.
+    await pass(2_000);
+    expect(left.reply).toEqual({ kind: "silent" });
+    expect(pair.path.takes(0)).toBe(true);
+    expect(pair.path.isBlocked).toBe(false);
+  });
+
+  it("nothing is kept of associations that are over", async () => {
+    const pair = new UdpPair();
+    for (let time = 0; time < 5; time++) {
+      pair.fate = () => 1;
+      await pair.connect();
+      pair.ask(bytes(1));
+      await pass(5);
+      expect(pair.asking.expected).toBe(1);
+      pair.fate = ({ kind }) => (kind === "request" ? 0 : 1);
+      pair.ask(bytes(1));
+      await pass(600);
+      expect(pair.asking.expected).toBe(1);
+      pair.path.reset();
+      expect(pair.asking.expected).toBe(0);
+    }
+    pair.fate = dropped;
+    pair.path.invite();
+    await pass(100);
+    expect(pair.asking.expected).toBe(1);
+    await pass(3_000);
+    expect(pair.asking.expected).toBe(0);
   });
 
   it("a reset forgets pauses and lets go of what is in flight", async () => {

@@ -136,6 +136,8 @@ describe("UdpCarrier", () => {
     const path = carrier.open(at);
     path.invite();
     await new Promise((resolve) => setTimeout(resolve, 50));
+    // Nothing is awaited that could fail to come.
+    expect(carrier.load.expected).toBe(0);
     expect(path.takes(0)).toBe(false);
     expect(path.isBlocked).toBe(false);
   });
@@ -199,6 +201,18 @@ describe("UdpCarrier", () => {
     await closing;
   });
 
+  it("lets running answers finish for a moment when it closes", async () => {
+    const seen: InboundRequest[] = [];
+    const { carrier, at } = await serve("127.0.0.1", (request, respond) => {
+      seen.push(request);
+      setTimeout(() => echo(request, respond), 50);
+    });
+    const reply = ask(await connect((await serve()).carrier, at), bytes(5));
+    await until(() => seen.length === 1);
+    await carrier.close();
+    expect(await reply).toMatchObject({ kind: "answer" });
+  });
+
   it("begins nothing before it listens", async () => {
     const { at } = await serve();
     const asker = create();
@@ -249,7 +263,7 @@ describe("A flood from many addresses", () => {
       const received = strangers.flatMap((one) => one.received);
       expect(received.reduce((sum, { length }) => sum + length, 0)).toBeLessThanOrEqual(sent);
       expect(received.length > 0).toBe(what === "INITs");
-      expect(carrier.load).toEqual({ associations: 1, requests: 0 });
+      expect(carrier.load).toEqual({ associations: 1, requests: 0, expected: 0 });
     });
   }
 });
