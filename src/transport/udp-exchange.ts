@@ -22,12 +22,12 @@ const WAIT_GROWTH = 1.5;
 const WAIT_MS_MAX = 40;
 /** Silence that ends the request, unless time is shorter. */
 const SILENCE_MS = { min: 100, max: 400 };
-/** Tries that silence takes: if this process was late, there may have been few in that time. */
+/** Tries that silence takes; with fewer, because this process was late, twice the time. */
 const TRIES = { min: 3, enough: 6 };
 /** How long a request is tried while others get answers. */
 const PERSISTENCE_MS = 1_500;
-/** The same for a request that the peer is known to have, while its handler works. */
-const TAKEN = { waitMs: 150, silenceMsMax: 1_500 };
+/** A request that the peer has while its handler works: the wait before each repeat, and silence. */
+const TAKEN_MS = { wait: 150, silence: 1_500 };
 
 export interface UdpExchangeContext {
   readonly roundTrip: RoundTrip;
@@ -49,7 +49,7 @@ export class UdpExchange implements Waiting {
   readonly #onAbort = () => this.fail("given up by the caller");
   #tries = 0;
   #waitMs: number;
-  #takenMs: number | undefined;
+  #isTaken = false;
   #settled = false;
 
   /**
@@ -104,7 +104,7 @@ export class UdpExchange implements Waiting {
         this.#settle({ kind: "elsewhere" });
         break;
       case "taken":
-        this.#takenMs = nowMs;
+        this.#isTaken = true;
         break;
       case "request":
       case "confirm":
@@ -138,7 +138,7 @@ export class UdpExchange implements Waiting {
   }
 
   #nextWaitMs(): number {
-    if (this.#takenMs !== undefined) return TAKEN.waitMs;
+    if (this.#isTaken) return TAKEN_MS.wait;
     const { patienceMs } = this.#context.roundTrip;
     const waitMs = Math.min(this.#waitMs, Math.max(patienceMs, WAIT_MS_MAX));
     this.#waitMs *= WAIT_GROWTH;
@@ -150,7 +150,7 @@ export class UdpExchange implements Waiting {
     // Half of the time belongs to HTTP, unless that half is too short to be of use.
     const halfMs = Math.max(SILENCE_MS.min, this.#options.timeoutMs / 2);
     const silentMs = nowMs - Math.max(this.#startMs, this.#context.heardMs());
-    if (this.#takenMs !== undefined) return silentMs >= Math.min(TAKEN.silenceMsMax, halfMs);
+    if (this.#isTaken) return silentMs >= Math.min(TAKEN_MS.silence, halfMs);
     const patientMs = SILENCE_MS.max * (this.#tries < TRIES.enough ? 2 : 1);
     const ageMs = nowMs - this.#startMs;
     return silentMs >= Math.min(patientMs, halfMs) || ageMs >= Math.min(PERSISTENCE_MS, halfMs);

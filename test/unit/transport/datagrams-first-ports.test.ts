@@ -44,12 +44,15 @@ describe("Datagrams first, on real ports", () => {
       socket.bind({ address: "127.0.0.1", port }, () => resolve(socket.address()));
     });
   };
-  const bindTcp = (port: number): Promise<void> => {
+  const bindTcp = (port: number): Promise<number> => {
     const server = createServer();
     servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host: "127.0.0.1", port }, resolve);
+      server.listen({ host: "127.0.0.1", port }, () => {
+        const bound = server.address();
+        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
+      });
     });
   };
 
@@ -65,7 +68,9 @@ describe("Datagrams first, on real ports", () => {
   });
 
   it("starts on HTTP alone when another program has the UDP port, and says so", async () => {
-    const { port } = await bindUdp(0);
+    const port = await bindTcp(0);
+    await bindUdp(port);
+    await new Promise<void>((resolve) => servers.pop()?.close(() => resolve()));
     const node = create();
     const at = await node.listen({ address: "127.0.0.1", port }, { onRequest: echo });
     expect(at.port).toBe(port);
@@ -79,9 +84,7 @@ describe("Datagrams first, on real ports", () => {
   });
 
   it("rejects a TCP port in use, and leaves nothing open", async () => {
-    const { port } = await bindUdp(0);
-    for (const socket of sockets.splice(0)) socket.close();
-    await bindTcp(port);
+    const port = await bindTcp(0);
     const node = create();
     const listening = node.listen({ address: "127.0.0.1", port }, { onRequest: echo });
     await expect(listening).rejects.toMatchObject({ code: "DSN_PORT_IN_USE" });

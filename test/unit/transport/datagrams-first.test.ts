@@ -425,8 +425,11 @@ describe("Datagrams first", () => {
     expect(await reply).toMatchObject({ kind: "failed", reason: "closed" });
     expect(scene.http.asked).toEqual([]);
     expect(scene.http.closed).toBe(true);
+    const sent = scene.pair.sent.length;
     scene.carrier.speaksDatagrams(scene.to);
     expect(await scene.ask()).toMatchObject(BY_HTTP);
+    await pass(100);
+    expect(scene.pair.sent).toHaveLength(sent);
   });
 
   it("knows as many peers as allowed, and leaves the one known longest to HTTP", async () => {

@@ -503,9 +503,11 @@ describe("After silence", () => {
     await pass(700);
     expect(pair.path.takes(0)).toBe(true);
     expect(left.reply).toBeUndefined();
+    expect(pair.asking.expected).toBe(2);
     // The answerer has retired the association: nothing comes of it any more.
     await pass(2_000);
     expect(left.reply).toEqual({ kind: "silent" });
+    expect(pair.asking.expected).toBe(1);
     expect(pair.path.takes(0)).toBe(true);
     expect(pair.path.isBlocked).toBe(false);
   });

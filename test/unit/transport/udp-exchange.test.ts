@@ -64,6 +64,14 @@ describe("UdpExchange", () => {
     expect(replies).toEqual([{ kind: "silent" }]);
   });
 
+  it("waits twice as long after few tries", () => {
+    const { exchange, replies, send } = begin();
+    for (const nowMs of [200, 410, 460, 790]) exchange.onDue(nowMs);
+    expect(send).toHaveBeenCalledTimes(5);
+    exchange.onDue(801);
+    expect(replies).toEqual([{ kind: "silent" }]);
+  });
+
   it("is due again no later than it has to end", () => {
     const { exchange } = begin({ timeoutMs: 50 });
     expect(exchange.dueMs).toBe(50);
