@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { debuglog } from "node:util";
 import { fingerprint, type KeyPair } from "../crypto/identity.ts";
 import { networkKeyId, parseNetworkKey } from "../crypto/network-key.ts";
+import { createRandomPool } from "../crypto/random-pool.ts";
 import { loadSignatureEngine, type SignatureEngine } from "../crypto/signatures.ts";
 import { DsnError } from "../errors.ts";
 import {
@@ -126,7 +127,8 @@ export class DSNode {
       features: this.#parts.features ?? [],
       ...(settings === undefined ? {} : { settings }),
       random: Math.random,
-      entropy: (length) => randomBytes(length),
+      // Nonces and signatures ask for 16 or 32 bytes at a time, the latter in the path of a write.
+      entropy: createRandomPool(randomBytes),
     });
     for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
     const bootstrap = this.config.bootstrapNodes.map(({ address, port }) => ({ address, port }));
