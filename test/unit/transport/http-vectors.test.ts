@@ -5,7 +5,7 @@ import type { Address } from "../../../src/transport/carrier.ts";
 import { sealMessage } from "../../../src/transport/framing.ts";
 import { createHttpCarrier } from "../../../src/transport/http-carrier.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { HTTP_DIFFERENCES } from "./http-differences.ts";
+import { HTTP_DIFFERENCES } from "../../vectors/http-differences.ts";
 import { exchange, post, type RawExchange } from "./raw-http.ts";
 
 interface HttpCase {
