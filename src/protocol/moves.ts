@@ -43,7 +43,7 @@ export class Moves {
     if (elsewhere) this.#addCandidate(member, endpoint);
     if (!isPresent(member)) {
       if (member.status !== "joining") this.#parts.members.setStatus(member, "joining", undefined);
-      this.#pursuits.pursue(member);
+      this.#pursuits.pursueNewcomer(member);
     } else if (elsewhere) {
       this.#considerMove(member, endpoint, restarted, fresh);
     } else if (member.native !== undefined) {

@@ -12,6 +12,9 @@ import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
 import { isRefusal } from "./troubles.ts";
 
+/** A Python peer has read our answer to its HELLO and pinned our key. */
+const PYTHON_PINS_MS = 250;
+
 export class Pursuits {
   readonly #parts: JoiningParts;
   readonly #meetings: Meetings;
@@ -26,17 +29,31 @@ export class Pursuits {
   /** Keeps trying to reach a member that is not present, starting now. */
   pursue(member: Member): void {
     const pursuit = this.#pursuits.get(member);
-    if (pursuit !== undefined) {
-      pursuit.hurry();
-      return;
-    }
-    this.#pursuits.set(member, { hurry: () => undefined });
-    this.#parts.kernel.spawn(this.#pursuit(member));
+    if (pursuit === undefined) this.#begin(member, 0);
+    else pursuit.hurry();
   }
 
-  *#pursuit(member: Member): Flow {
+  /**
+   * The same for a member whose HELLO we have just answered.
+   *
+   * A Python peer writes our key to a file when it reads our answer, and again when it reads a
+   * HELLO of ours. If both happen at once, one reads the file that the other has just emptied, and
+   * refuses the key. Its next request, a state, shows that it is past that, and ends the pause.
+   */
+  pursueNewcomer(member: Member): void {
+    if (member.native !== undefined || this.#pursuits.has(member)) this.pursue(member);
+    else this.#begin(member, PYTHON_PINS_MS);
+  }
+
+  #begin(member: Member, firstPauseMs: number): void {
+    this.#pursuits.set(member, { hurry: () => undefined });
+    this.#parts.kernel.spawn(this.#pursuit(member, firstPauseMs));
+  }
+
+  *#pursuit(member: Member, firstPauseMs: number): Flow {
     const pause = createPauses(this.#parts.kernel);
     try {
+      if (firstPauseMs > 0) yield* this.#pause(member, firstPauseMs);
       while (this.#parts.members.has(member) && member.status !== "alive") {
         if (yield* this.#reach(member)) return;
         if (member.status === "joining" && this.#unreachedTooLong(member)) {

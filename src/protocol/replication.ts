@@ -43,7 +43,7 @@ export interface ReplicationHooks {
   readonly onMayNotListUs: (member: Member) => void;
   /** The peer did not take a push: see whether it is there. */
   readonly onSilent: (member: Member) => void;
-  /** A verified state came from a node that is not a member (any more). */
+  /** A verified state came from a node that is not present (yet, or any more). */
   readonly onAbsentOwner: (member: Member) => void;
 }
 
@@ -300,9 +300,9 @@ export class Replication {
     if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
       throw refusals.notInAddressBook(nodeId, true);
     }
+    // D15: it believes that we know it. The reference never says HELLO again, so we do.
+    if (member !== undefined && !isPresent(member)) this.#hooks.onAbsentOwner(member);
     if (member === undefined || (!isPresent(member) && member.status !== "joining")) {
-      // D15: it believes that we know it. The reference never says HELLO again, so we do.
-      if (member !== undefined) this.#hooks.onAbsentOwner(member);
       throw refusals.notInAddressBook(nodeId, true);
     }
     return yield* this.#answerTo(member, this.#accept(member, packet, payload));

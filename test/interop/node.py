@@ -124,17 +124,19 @@ class Node:
     def start(self) -> None:
         """Starts the tick, then bootstraps in the calling thread. Never tries again."""
         threading.Thread(target=self._tick_forever, daemon=True).start()
+        causes: list[str] = []
         for endpoint in self.config.bootstrap:
             try:
                 node_id = self.send_hello(endpoint)
                 self.send_update(node_id, ingest=True)
                 self.learn_peers(node_id)
-            except Exception:
+            except Exception as error:
+                causes.append(f"{endpoint.address}:{endpoint.port}: {error!r}")
                 continue
             self._emit({"event": "joined", "through": f"{endpoint.address}:{endpoint.port}"})
             return
         if self.config.bootstrap:
-            self.alert("Could not connect to any bootstrap node")
+            self.alert(f"Could not connect to any bootstrap node ({'; '.join(causes)})")
         else:
             self._emit({"event": "joined", "through": None})
 
@@ -430,4 +432,7 @@ def _read(path: str) -> bytes:
 
 def _write(path: str, data: bytes) -> None:
     with open(path, "wb") as file:
+        # The file is empty for as long as a slow disk takes: whoever reads it meanwhile finds a
+        # key that is not the peer's, and refuses it. Two HELLOs that cross do so.
+        time.sleep(0.02)
         file.write(data)

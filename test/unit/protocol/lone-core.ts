@@ -272,12 +272,12 @@ export class Puppet {
   }
 
   /**
-   * Says HELLO to the core as a Python peer and answers its calls until it is listed.
-   *
-   * @param state What it answers an UPDATE with.
+   * Says HELLO to the core as a Python peer, sends its state, and answers the core's calls until
+   * it is listed.
    */
   join(core: LoneCore, state = this.state(NOW_SECONDS, "{}")): this {
     core.ask(MessageType.HELLO, this.hello(), this.address);
+    core.ask(MessageType.UPDATE, state, this.address);
     this.answerCalls(core, state);
     return this;
   }

@@ -1,0 +1,43 @@
+/** When a node that said HELLO to us is called back. */
+import { describe, expect, it } from "vitest";
+import { MessageType } from "../../../src/wire/message-type.ts";
+import { LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
+
+describe("A Python newcomer", () => {
+  it("is not called while it may be writing our key to its file: it would refuse it", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2");
+    core.ask(MessageType.HELLO, peer.hello(), peer.address);
+    core.run(200);
+    expect(core.open).toEqual([]);
+  });
+
+  it("is called as soon as it sends its state", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2");
+    core.ask(MessageType.HELLO, peer.hello(), peer.address);
+    core.run(20);
+    const outcome = core.ask(MessageType.UPDATE, peer.state(NOW_SECONDS, "{}"), peer.address);
+    expect(statusOf(outcome)).toBe("200");
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.PING]);
+    peer.answerCalls(core);
+    expect(core.core.member("peer1")?.status).toBe("alive");
+  });
+
+  it("is called soon when it sends nothing", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2");
+    core.ask(MessageType.HELLO, peer.hello(), peer.address);
+    core.run(300);
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.PING]);
+  });
+});
+
+describe("A native newcomer", () => {
+  it("is called at once", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2");
+    core.ask(MessageType.HELLO, peer.nativeHello(), peer.address);
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.HELLO]);
+  });
+});
