@@ -42,8 +42,8 @@ export interface DSNodeConfigInput {
   /** Address to listen on. Default: every address, or `networkIp` where that is a loopback address. */
   readonly bind?: string | undefined;
   /**
-   * Also take and send datagrams on the same port number: a little faster for what is small. Peers
-   * without it are reached over HTTP as before. @default false
+   * Also take and send datagrams on the same port number, which is faster for what is small. Peers
+   * that do not, or that they do not get through to, are reached over HTTP. @default true
    */
   readonly udp?: boolean | undefined;
 }
@@ -89,7 +89,7 @@ const schema = z.strictObject({
     )
     .default([]),
   bind: z.string().refine(isHostAddress, "must be an IP address or a host name").optional(),
-  udp: z.boolean().default(false),
+  udp: z.boolean().default(true),
 });
 
 /** The seed's name of each field, and ours. */
@@ -177,7 +177,7 @@ export class DSNodeConfig {
       whitelist_node_ids: [...this.whitelistNodeIds],
     };
     if (this.bind !== undefined) dict["bind"] = this.bind;
-    if (this.udp) dict["udp"] = true;
+    if (!this.udp) dict["udp"] = false;
     return dict;
   }
 }

@@ -306,7 +306,7 @@ export class DSNode {
         this.#stored(this.#parts.store.saveMark(effect.version));
         break;
       case "datagrams":
-        this.#parts.carrier.speaksDatagrams?.(effect.to);
+        this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks);
         break;
       case "flush-soon":
         setImmediate(() => this.#step({ kind: "flush" }));

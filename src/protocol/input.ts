@@ -85,8 +85,8 @@ export type Effect =
   | { readonly kind: "unpin"; readonly nodeId: string }
   /** Remember that versions up to this one may have been shown. */
   | { readonly kind: "mark"; readonly version: number }
-  /** The node at this endpoint has told, signed, that it also takes datagrams. */
-  | { readonly kind: "datagrams"; readonly to: Address }
+  /** The node at this endpoint has told, signed, whether it also takes datagrams. */
+  | { readonly kind: "datagrams"; readonly to: Address; readonly speaks: boolean }
   /** Step `flush` at the end of this turn. */
   | { readonly kind: "flush-soon" }
   /** For the application; told after the step, never inside it. */

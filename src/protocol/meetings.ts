@@ -77,17 +77,22 @@ export class Meetings {
 
   /** States both ways; then the member is listed. */
   *#exchangeAt(member: Member, endpoint: Address): Flow {
-    const { replication, members, alerts, kernel } = this.#parts;
+    const { replication, members, alerts } = this.#parts;
     yield* replication.exchange(member, endpoint);
     if (!members.has(member)) return;
     members.setStatus(member, "alive", undefined);
     alerts.clear(member.nodeId, "DSN_UNREACHABLE");
     alerts.clear("", "DSN_NO_BOOTSTRAP");
-    if (member.native?.features.includes("udp") === true) {
-      kernel.emit({ kind: "datagrams", to: endpoint });
-    }
+    this.tellFeatures(member);
     // Writes made while the exchange was under way.
     replication.pushAll();
+  }
+
+  /** Tells the carrier what a member can do; another process of it may do more, or less. */
+  tellFeatures({ native, endpoint }: Member): void {
+    if (endpoint === undefined) return;
+    const speaks = native?.features.includes("udp") === true;
+    this.#parts.kernel.emit({ kind: "datagrams", to: endpoint, speaks });
   }
 
   /** Asks a member for its list and dials whoever is new. */

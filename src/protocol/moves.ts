@@ -31,6 +31,7 @@ export class Moves {
   /** Somebody said HELLO to us, with a valid signature, from `endpoint`. */
   greetedBy({ member, restarted, fresh }: Greeted, endpoint: Address | undefined): void {
     member.push.held = undefined;
+    if (restarted) this.#meetings.tellFeatures(member);
     if (endpoint === undefined) return;
     if (this.#meetings.isMeeting(member)) {
       // We are just calling it ourselves, at an address that answers.

@@ -66,7 +66,7 @@ export interface Carrier {
    * The peer at `to` has said, signed, that it takes datagrams on the port of its HTTP; or, with
    * `false`, that it does not. Carriers without datagrams have no use for it.
    */
-  speaksDatagrams?(to: Address, speaks?: boolean): void;
+  speaksDatagrams?(to: Address, speaks: boolean): void;
 
   /** Stops answering and asking; open requests end as `closed`. Safe to call twice. */
   close(): Promise<void>;

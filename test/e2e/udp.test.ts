@@ -44,6 +44,7 @@ describe("Datagrams", () => {
       b.server.updateData("status", "ready");
       expect(await a.server.waitForKey("b", "status")).toBe("ready");
       await eventually(() => expect(b.server.remotePeers()).toEqual(["a"]));
+      expect(b.codes).toEqual(["DSN_UDP_UNAVAILABLE"]);
     } finally {
       await new Promise<void>((closed) => taken.close(closed));
     }

@@ -11,7 +11,7 @@ describe("new DSNodeConfig()", () => {
     const config = new DSNodeConfig({ nodeId: "a" });
     expect({ ...config }).toEqual({
       nodeId: "a",
-      udp: false,
+      udp: true,
       loggingDir: "logs",
       credentialDir: "credentials",
       port: 0,

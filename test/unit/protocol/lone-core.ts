@@ -44,6 +44,8 @@ export class LoneCore {
   readonly events: CoreEvent[] = [];
   readonly faults: unknown[] = [];
   readonly settled: Extract<Effect, { kind: "settled" }>[] = [];
+  /** What the carrier is told of peers: the address, and whether datagrams are taken there. */
+  readonly datagrams: string[] = [];
   readonly pins = new Map<string, Uint8Array>();
   /** Requests that are not answered yet. */
   open: Sent[] = [];
@@ -131,8 +133,10 @@ export class LoneCore {
       case "unpin":
         this.pins.delete(effect.nodeId);
         break;
-      case "mark":
       case "datagrams":
+        this.datagrams.push(`${effect.to.address} ${effect.speaks}`);
+        break;
+      case "mark":
         break;
     }
   }
@@ -228,6 +232,7 @@ export class Puppet {
       incarnation?: number;
       answered?: Uint8Array | undefined;
       role?: "request" | "answer";
+      features?: readonly string[];
     } = {},
   ): Uint8Array {
     const unsigned = {
@@ -246,7 +251,7 @@ export class Puppet {
       issued: options.issued ?? NOW_SECONDS,
       versionMin: 1,
       versionMax: 1,
-      features: [],
+      features: options.features ?? [],
       addresses: [],
     });
     const message = blockSignedPart(options.role ?? "request", head, body);
