@@ -5,6 +5,7 @@
  * that nobody needs any more is left to fire once in vain rather than cleared.
  * @module
  */
+import { type After, patientAfter } from "./timers.ts";
 
 /** Somebody that waits. */
 export interface Waiting {
@@ -16,13 +17,15 @@ export interface Waiting {
 
 export class Alarm {
   readonly #monotonicMs: () => number;
+  readonly #after: After;
   readonly #waiting = new Set<Waiting>();
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: () => void = () => undefined;
   #armedMs = Infinity;
 
   /** @param monotonicMs Milliseconds on a clock that never steps back. */
-  constructor(monotonicMs: () => number) {
+  constructor(monotonicMs: () => number, after: After = patientAfter) {
     this.#monotonicMs = monotonicMs;
+    this.#after = after;
   }
 
   get size(): number {
@@ -40,17 +43,15 @@ export class Alarm {
 
   close(): void {
     this.#waiting.clear();
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#armedMs = Infinity;
   }
 
   #arm(atMs: number): void {
-    clearTimeout(this.#timer);
+    this.#cancel();
     this.#armedMs = atMs;
     const delayMs = Math.max(1, Math.ceil(atMs - this.#monotonicMs()));
-    // After a turn of the event loop: if this process was late itself, what has come meanwhile is
-    // read before anybody is accused of silence.
-    this.#timer = setTimeout(() => setImmediate(() => this.#ring()), delayMs);
+    this.#cancel = this.#after(delayMs, () => this.#ring());
   }
 
   #ring(): void {

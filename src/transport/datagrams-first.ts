@@ -17,7 +17,7 @@ import type {
   RequestOptions,
 } from "./carrier.ts";
 import type { UdpCarrier } from "./udp-carrier.ts";
-import { UdpRoute } from "./udp-route.ts";
+import { UdpRoutes } from "./udp-routes.ts";
 
 /** Ports that the system may choose before one is free for TCP as for UDP. */
 const ATTEMPTS_MAX = 8;
@@ -35,7 +35,7 @@ export interface DatagramsFirstOptions {
 
 /** A carrier that sends datagrams to those peers that take them. */
 export interface DatagramsFirst extends Carrier {
-  speaksDatagrams(to: Address, speaks?: boolean): void;
+  speaksDatagrams(to: Address, speaks: boolean): void;
 }
 
 export function createDatagramsFirst(options: DatagramsFirstOptions): DatagramsFirst {
@@ -45,12 +45,18 @@ export function createDatagramsFirst(options: DatagramsFirstOptions): DatagramsF
 class UdpAndHttp implements DatagramsFirst {
   readonly name = "udp+http";
   readonly #options: DatagramsFirstOptions;
-  /** Peers that take datagrams; the one known longest comes first. */
-  readonly #routes = new Map<string, UdpRoute>();
+  readonly #routes: UdpRoutes;
   #closed = false;
 
   constructor(options: DatagramsFirstOptions) {
     this.#options = options;
+    const { http, udp, monotonicMs = () => performance.now(), onDatagrams } = options;
+    this.#routes = new UdpRoutes({
+      http,
+      paths: udp,
+      monotonicMs,
+      onDatagrams: (to, pass) => onDatagrams?.(to, pass),
+    });
   }
 
   /** HTTP is required, UDP is not: a UDP port that cannot be had is told, not thrown. */
@@ -59,7 +65,7 @@ class UdpAndHttp implements DatagramsFirst {
     const watching: CarrierListener = {
       ...listener,
       onConnectionLost: (to) => {
-        this.#routes.get(nameOf(to))?.reset();
+        this.#routes.connectionLost(to);
         listener.onConnectionLost?.(to);
       },
     };
@@ -91,14 +97,8 @@ class UdpAndHttp implements DatagramsFirst {
     return undefined;
   }
 
-  speaksDatagrams(to: Address, speaks = true): void {
-    const name = nameOf(to);
-    if (!speaks) {
-      this.#forget(name);
-    } else if (!this.#closed) {
-      const { path } = this.#routes.get(name) ?? this.#open(name, to);
-      path.invite();
-    }
+  speaksDatagrams(to: Address, speaks: boolean): void {
+    this.#routes.speaksDatagrams(to, speaks);
   }
 
   request(to: Address, message: Message, options: RequestOptions): Promise<Reply> {
@@ -113,58 +113,13 @@ class UdpAndHttp implements DatagramsFirst {
     options: RequestOptions,
     onReply: (index: number, reply: Reply) => void,
   ): void {
-    const overHttp: { readonly index: number; readonly route: UdpRoute | undefined }[] = [];
-    for (const [index, address] of to.entries()) {
-      const route = this.#routes.get(nameOf(address));
-      if (route?.takes(message) === true) {
-        route.ask(message, options, (reply) => onReply(index, reply));
-      } else {
-        overHttp.push({ index, route });
-      }
-    }
-    if (overHttp.length === 0) return;
-    const addresses = overHttp.flatMap(({ index }) => to[index] ?? []);
-    this.#options.http.broadcast(addresses, message, options, (position, reply) => {
-      const sent = overHttp[position];
-      if (sent === undefined) return;
-      if (!this.#closed) sent.route?.noteHttp(reply);
-      onReply(sent.index, reply);
-    });
+    this.#routes.broadcast(to, message, options, onReply);
   }
 
   close(): Promise<void> {
     const { http, udp } = this.#options;
     this.#closed = true;
-    this.#routes.clear();
+    this.#routes.close();
     return Promise.all([udp.close(), http.close()]).then(() => undefined);
   }
-
-  #open(name: string, to: Address): UdpRoute {
-    const { http, udp, onDatagrams, monotonicMs = () => performance.now() } = this.#options;
-    const route = new UdpRoute({
-      to,
-      path: udp.open(to),
-      http,
-      monotonicMs,
-      onDatagrams: (pass) => {
-        if (!this.#closed) onDatagrams?.(to, pass);
-      },
-    });
-    this.#routes.set(name, route);
-    for (const oldest of this.#routes.keys()) {
-      if (this.#routes.size <= udp.limits.peersMax) break;
-      this.#forget(oldest);
-    }
-    return route;
-  }
-
-  #forget(name: string): void {
-    const route = this.#routes.get(name);
-    this.#routes.delete(name);
-    if (route !== undefined) this.#options.udp.forget(route.path);
-  }
-}
-
-function nameOf({ address, port }: Address): string {
-  return `${address} ${port}`;
 }

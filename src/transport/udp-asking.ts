@@ -4,6 +4,7 @@
  */
 import { Alarm } from "./alarm.ts";
 import type { Address } from "./carrier.ts";
+import type { After } from "./timers.ts";
 import type { DatagramToAsker } from "./udp-datagram.ts";
 import { UdpPath, type UdpPathContext } from "./udp-path.ts";
 import { type UdpSend, UdpSwitch } from "./udp-switch.ts";
@@ -13,6 +14,7 @@ export interface UdpAskingOptions
     UdpPathContext,
     "networkKey" | "randomBytes" | "monotonicMs" | "inFlightMax" | "resolve"
   > {
+  readonly after: After;
   readonly send: UdpSend;
 }
 
@@ -20,10 +22,10 @@ export class UdpAsking {
   readonly #context: UdpPathContext;
   readonly #paths = new Set<UdpPath>();
 
-  constructor({ send, ...options }: UdpAskingOptions) {
+  constructor({ send, after, ...options }: UdpAskingOptions) {
     this.#context = {
       ...options,
-      alarm: new Alarm(options.monotonicMs),
+      alarm: new Alarm(options.monotonicMs, after),
       switch: new UdpSwitch(send),
     };
   }

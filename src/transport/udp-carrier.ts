@@ -6,20 +6,17 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
 import { DsnError } from "../errors.ts";
 import { formatAddress } from "../wire/exchange.ts";
 import type { Address, CarrierListener } from "./carrier.ts";
 import { plainAddress } from "./connection-guard.ts";
 import { DEFAULT_UDP_LIMITS, type UdpLimits } from "./limits.ts";
-import { UdpAnswering } from "./udp-answering.ts";
-import { UdpAsking } from "./udp-asking.ts";
-import { decodeDatagram } from "./udp-datagram.ts";
+import { patientAfter } from "./timers.ts";
 import type { UdpPath } from "./udp-path.ts";
-import { UdpServing } from "./udp-serving.ts";
+import { type UdpLoad, UdpStack } from "./udp-stack.ts";
 import type { UdpEndpoint } from "./udp-switch.ts";
 
 export interface UdpCarrierOptions {
@@ -31,20 +28,8 @@ export interface UdpCarrierOptions {
   readonly limits?: Partial<UdpLimits> | undefined;
 }
 
-export interface UdpLoad {
-  /** Associations that others began with us. */
-  readonly associations: number;
-  /** Requests that we are answering. */
-  readonly requests: number;
-  /** Associations that we began or are beginning; one that is dropped stays while it is in use. */
-  readonly expected: number;
-}
-
 export class UdpCarrier {
-  readonly limits: UdpLimits;
-  readonly #serving: UdpServing;
-  readonly #asking: UdpAsking;
-  readonly #answering: UdpAnswering;
+  readonly #stack: UdpStack;
   #socket: Socket | undefined;
   #canSendTo: (family: number) => boolean = () => false;
   #listening: Promise<Address> | undefined;
@@ -52,29 +37,26 @@ export class UdpCarrier {
 
   constructor(options: UdpCarrierOptions) {
     const { networkKey, monotonicMs = () => performance.now() } = options;
-    const limits = { ...DEFAULT_UDP_LIMITS, ...options.limits };
-    this.limits = limits;
-    const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
-    const send = (bytes: Uint8Array, to: UdpEndpoint) => this.#send(bytes, to);
-    const common = { networkKey, monotonicMs, send };
-    this.#serving = new UdpServing(seal, limits);
-    this.#asking = new UdpAsking({
-      ...common,
+    this.#stack = new UdpStack({
+      networkKey,
+      monotonicMs,
+      limits: { ...DEFAULT_UDP_LIMITS, ...options.limits },
+      after: patientAfter,
       randomBytes,
-      inFlightMax: limits.inFlightPerPeerMax,
-      resolve: (host) => this.#resolve(host),
+      send: (bytes, to) => this.#send(bytes, to),
+      resolve: (host, onFound) => {
+        this.#resolve(host).then(onFound, () => onFound([]));
+      },
     });
-    const secret = randomBytes(32);
-    this.#answering = new UdpAnswering({ ...common, limits, secret, serving: this.#serving });
+  }
+
+  get limits(): UdpLimits {
+    return this.#stack.limits;
   }
 
   /** What is kept for others, and how much of what we asked may still be answered. */
   get load(): UdpLoad {
-    return {
-      associations: this.#answering.size,
-      requests: this.#serving.running,
-      expected: this.#asking.expected,
-    };
+    return this.#stack.load;
   }
 
   /**
@@ -103,11 +85,13 @@ export class UdpCarrier {
     }
     // Errors of single datagrams: whoever waits for an answer finds out by itself.
     socket.on("error", () => undefined);
-    socket.on("message", (bytes, source) => this.#receive(bytes, source));
+    socket.on("message", (bytes, { address, port }) => {
+      this.#stack.receive(bytes, { address: plainAddress(address), port });
+    });
     const takesAll = at.address === "::";
     const family = isIP(at.address);
     this.#canSendTo = (other) => takesAll || other === family;
-    this.#serving.listener = listener;
+    this.#stack.serve(listener);
     this.#socket = socket;
     const { address, port } = socket.address();
     return { address, port };
@@ -122,11 +106,11 @@ export class UdpCarrier {
 
   /** A way to one peer; {@link forget} it when it is of no use any more. */
   open(to: Address): UdpPath {
-    return this.#asking.open(to);
+    return this.#stack.open(to);
   }
 
   forget(path: UdpPath): void {
-    this.#asking.forget(path);
+    this.#stack.forget(path);
   }
 
   /** Ends what we ask as closed, lets running answers finish for a moment, then closes. */
@@ -136,28 +120,11 @@ export class UdpCarrier {
   }
 
   async #close(): Promise<void> {
-    this.#asking.close();
+    this.#stack.stopAsking();
     // A socket bound after this would stay.
     await this.#listening?.catch(() => undefined);
-    await this.#serving.close();
+    await this.#stack.stopServing();
     await this.unlisten();
-  }
-
-  #receive(bytes: Uint8Array, { address, port }: RemoteInfo): void {
-    const datagram = decodeDatagram(bytes);
-    switch (datagram?.kind) {
-      case undefined:
-        break;
-      case "challenge":
-      case "answer":
-        this.#asking.receive(datagram);
-        break;
-      case "init":
-      case "first":
-      case "request":
-        this.#answering.receive(datagram, { address: plainAddress(address), port });
-        break;
-    }
   }
 
   #send(bytes: Uint8Array, { address, port }: UdpEndpoint): void {

@@ -21,8 +21,8 @@ export interface UdpPathContext {
   readonly alarm: Alarm;
   readonly switch: UdpSwitch;
   readonly inFlightMax: number;
-  /** IP addresses of a host, those that our socket can send to; rejects when there are none. */
-  readonly resolve: (host: string) => Promise<readonly string[]>;
+  /** IP addresses of a host, those that our socket can send to; none when there are none. */
+  readonly resolve: (host: string, onFound: (addresses: readonly string[]) => void) => void;
 }
 
 export class UdpPath {
@@ -54,7 +54,7 @@ export class UdpPath {
     if (this.#closed || this.#inviting || this.#link !== undefined) return;
     if (this.#context.monotonicMs() < this.#pausedUntilMs) return;
     this.#inviting = true;
-    void this.#invite();
+    this.#context.resolve(this.#to.address, (addresses) => this.#invite(addresses));
   }
 
   /** Whether a request with a payload of this size can go by datagram now. */
@@ -92,9 +92,7 @@ export class UdpPath {
     link?.close(detail);
   }
 
-  async #invite(): Promise<void> {
-    const { resolve } = this.#context;
-    const addresses = await resolve(this.#to.address).catch(() => []);
+  #invite(addresses: readonly string[]): void {
     if (this.#closed || !this.#inviting || this.#invitation !== undefined) return;
     const candidates = addresses
       .slice(0, CANDIDATES_MAX)

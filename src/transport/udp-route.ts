@@ -17,7 +17,7 @@ const PING_OPTIONS: RequestOptions = { timeoutMs: 5_000, answerBytesMax: 4_096 }
 export interface UdpRouteContext {
   readonly to: Address;
   readonly path: UdpPath;
-  readonly http: Carrier;
+  readonly http: Pick<Carrier, "broadcast">;
   readonly monotonicMs: () => number;
   /** Datagrams do not pass although HTTP does (`false`); they do again (`true`). */
   readonly onDatagrams: (pass: boolean) => void;

@@ -10,6 +10,7 @@ import type { CarrierListener, Outcome } from "./carrier.ts";
 import { unopenedRefusal, type WireRefusal, wireRefusal } from "./framing.ts";
 import type { UdpLimits } from "./limits.ts";
 import { ReplayWindow } from "./replay-window.ts";
+import type { After } from "./timers.ts";
 import { type AnswersById, RememberedAnswers } from "./udp-answers.ts";
 import {
   encodeContent,
@@ -43,15 +44,17 @@ export class UdpServing {
   listener: CarrierListener | undefined;
   readonly #seal: Seal;
   readonly #limits: UdpLimits;
+  readonly #after: After;
   readonly #remembered: RememberedAnswers;
   readonly #running = new Set<(outcome: "elsewhere") => void>();
   #onIdle: (() => void) | undefined;
   #closing = false;
 
   /** @param seal Refusals say by datagram what they say over HTTP under this seal. */
-  constructor(seal: Seal, limits: UdpLimits) {
+  constructor(seal: Seal, limits: UdpLimits, after: After) {
     this.#seal = seal;
     this.#limits = limits;
+    this.#after = after;
     this.#remembered = new RememberedAnswers(limits.answersMax, limits.answerBytesMax);
   }
 
@@ -76,9 +79,9 @@ export class UdpServing {
 
   #idle(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#limits.closeGraceMs);
+      const cancel = this.#after(this.#limits.closeGraceMs, resolve);
       this.#onIdle = () => {
-        clearTimeout(timer);
+        cancel();
         resolve();
       };
     });
@@ -109,15 +112,15 @@ export class UdpServing {
     const respond = (outcome: Outcome | "elsewhere") => {
       if (!this.#running.delete(respond)) return;
       asker.running.delete(id);
-      clearTimeout(deadline);
+      cancelDeadline();
       this.#answer(asker, this.#toContent(id, type, outcome));
       if (this.#running.size === 0) this.#onIdle?.();
     };
     this.#running.add(respond);
     asker.running.add(id);
-    const deadline = setTimeout(() => {
+    const cancelDeadline = this.#after(this.#limits.answerTimeoutMs, () => {
       respond({ kind: "refusal", ...SERVER_ERROR, authenticated: true });
-    }, this.#limits.answerTimeoutMs);
+    });
     try {
       this.listener?.onRequest({ type, payload, from: asker.from }, respond);
     } catch (error) {

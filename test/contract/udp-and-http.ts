@@ -153,7 +153,7 @@ class EagerUdpAndHttp implements Carrier {
     await this.#listening;
     const warmUp = { type: MessageType.DATA, payload: WARM_UP };
     await this.#http.request(to, warmUp, { timeoutMs: 5_000, answerBytesMax: 1_000 });
-    this.#carrier.speaksDatagrams(to);
+    this.#carrier.speaksDatagrams(to, true);
     const allDropped = this.#setup.faults?.dropped === 10;
     const untilMs = performance.now() + (allDropped ? 20 : 3_000);
     while (performance.now() < untilMs && !this.#udp.isReady(to)) {

@@ -79,7 +79,7 @@ describe("Datagrams first, on real ports", () => {
     ]);
     const asker = create();
     await asker.listen(anywhere, { onRequest: echo });
-    asker.speaksDatagrams(at);
+    asker.speaksDatagrams(at, true);
     expect(await asker.request(at, data(bytes(3)), OPTIONS)).toMatchObject({ kind: "answer" });
   });
 
@@ -132,7 +132,7 @@ describe("Datagrams first, on real ports", () => {
     });
     // As a node does: HELLO over HTTP comes first.
     expect(await asker.request(at, data(bytes(2_000)), OPTIONS)).toMatchObject({ kind: "answer" });
-    asker.speaksDatagrams(at);
+    asker.speaksDatagrams(at, true);
     for (let count = 0; count < 50; count++) {
       expect(await asker.request(at, data(bytes(count)), OPTIONS)).toMatchObject({
         kind: "answer",

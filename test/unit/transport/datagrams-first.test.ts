@@ -117,7 +117,7 @@ class Scene {
   }
 
   async connect(): Promise<void> {
-    this.carrier.speaksDatagrams(this.to);
+    this.carrier.speaksDatagrams(this.to, true);
     await pass(10);
   }
 }
@@ -147,7 +147,7 @@ describe("Datagrams first", () => {
   it("goes over HTTP until an association has begun, then by datagram", async () => {
     const scene = new Scene();
     scene.pair.delayMs = 20;
-    scene.carrier.speaksDatagrams(scene.to);
+    scene.carrier.speaksDatagrams(scene.to, true);
     expect(await scene.ask()).toMatchObject(BY_HTTP);
     await pass(100);
     expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
@@ -214,7 +214,7 @@ describe("Datagrams first", () => {
   it("says so of a peer that datagrams never reached", async () => {
     const scene = new Scene();
     scene.pair.fate = dropped;
-    scene.carrier.speaksDatagrams(scene.to);
+    scene.carrier.speaksDatagrams(scene.to, true);
     for (let second = 0; second < 20; second++) {
       expect(await scene.ask()).toMatchObject(BY_HTTP);
       await pass(1_000);
@@ -426,7 +426,7 @@ describe("Datagrams first", () => {
     expect(scene.http.asked).toEqual([]);
     expect(scene.http.closed).toBe(true);
     const sent = scene.pair.sent.length;
-    scene.carrier.speaksDatagrams(scene.to);
+    scene.carrier.speaksDatagrams(scene.to, true);
     expect(await scene.ask()).toMatchObject(BY_HTTP);
     await pass(100);
     expect(scene.pair.sent).toHaveLength(sent);
@@ -437,7 +437,7 @@ describe("Datagrams first", () => {
     await scene.connect();
     for (let port = 1; port <= 3; port++) {
       expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
-      scene.carrier.speaksDatagrams({ address: "192.0.2.1", port });
+      scene.carrier.speaksDatagrams({ address: "192.0.2.1", port }, true);
     }
     expect(await scene.ask()).toMatchObject(BY_HTTP);
   });

@@ -9,7 +9,7 @@ import { createHttpCarrier, type HttpCarrier } from "../../../src/transport/http
 import type { CarrierLimits } from "../../../src/transport/limits.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { bytes, data, echo, until } from "../../contract/carrier.ts";
-import { onRequests, serveRaw } from "./raw-http.ts";
+import { onRequests, serveRaw } from "../../helpers/raw-http.ts";
 
 const MIB = 1024 * 1024;
 const OPTIONS = { timeoutMs: 5000, answerBytesMax: MIB };

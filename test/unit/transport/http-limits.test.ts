@@ -6,7 +6,7 @@ import { createHttpCarrier, type HttpCarrier } from "../../../src/transport/http
 import type { CarrierLimits } from "../../../src/transport/limits.ts";
 import { MESSAGE_PATHS, MessageType } from "../../../src/wire/message-type.ts";
 import { bytes, data, echo, until } from "../../contract/carrier.ts";
-import { exchange, parseResponses, post } from "./raw-http.ts";
+import { exchange, parseResponses, post } from "../../helpers/raw-http.ts";
 
 const MIB = 1024 * 1024;
 const OPTIONS = { timeoutMs: 20_000, answerBytesMax: 70 * MIB };

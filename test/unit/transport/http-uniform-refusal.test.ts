@@ -7,7 +7,7 @@ import { sealMessage } from "../../../src/transport/framing.ts";
 import { createHttpCarrier } from "../../../src/transport/http-carrier.ts";
 import { whenUniformRefusalIsDue } from "../../../src/transport/http-response.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { exchange, parseResponses, post } from "./raw-http.ts";
+import { exchange, parseResponses, post } from "../../helpers/raw-http.ts";
 
 const seal = createAesCbcSeal(new Uint8Array(16).fill(9));
 const ROUNDS = 15;

@@ -5,8 +5,8 @@ import type { Address } from "../../../src/transport/carrier.ts";
 import { sealMessage } from "../../../src/transport/framing.ts";
 import { createHttpCarrier } from "../../../src/transport/http-carrier.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { exchange, post, type RawExchange } from "../../helpers/raw-http.ts";
 import { HTTP_DIFFERENCES } from "../../vectors/http-differences.ts";
-import { exchange, post, type RawExchange } from "./raw-http.ts";
 
 interface HttpCase {
   readonly name: string;

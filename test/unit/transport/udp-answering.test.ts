@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { createAesCbcSeal } from "../../../src/crypto/aes-cbc-seal.ts";
 import type { InboundRequest } from "../../../src/transport/carrier.ts";
 import { DEFAULT_UDP_LIMITS, type UdpLimits } from "../../../src/transport/limits.ts";
+import { realAfter } from "../../../src/transport/timers.ts";
 import { UdpAnswering } from "../../../src/transport/udp-answering.ts";
 import { UdpAssociation } from "../../../src/transport/udp-association.ts";
 import {
@@ -41,7 +42,7 @@ class Answerer {
 
   constructor(limits: Partial<UdpLimits> = {}) {
     const all = { ...DEFAULT_UDP_LIMITS, ...limits };
-    const serving = new UdpServing(createAesCbcSeal(KEY), all);
+    const serving = new UdpServing(createAesCbcSeal(KEY), all, realAfter);
     serving.listener = {
       onRequest: (request, respond) => {
         this.seen.push(request);

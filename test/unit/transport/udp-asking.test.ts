@@ -137,7 +137,7 @@ describe("An association", () => {
   });
 
   it("is tried at every address of a name, and begun with the one that answers", async () => {
-    const resolve = async () => ["10.0.0.9", "::9", ANSWERER.address];
+    const resolve = () => ["10.0.0.9", "::9", ANSWERER.address];
     const pair = new UdpPair({ resolve });
     await pair.connect();
     expect(pair.count("init")).toBe(3);
@@ -148,28 +148,23 @@ describe("An association", () => {
   });
 
   it("is tried at four addresses of a name at most", async () => {
-    const pair = new UdpPair({ resolve: async () => Array.from({ length: 50 }, () => "10.0.0.9") });
+    const pair = new UdpPair({ resolve: () => Array.from({ length: 50 }, () => "10.0.0.9") });
     pair.path.invite();
     await pass(1);
     expect(pair.count("init")).toBe(4);
   });
 
-  for (const [why, resolve] of [
-    ["has no address that we can send to", async () => []],
-    ["is unknown", () => Promise.reject(new Error("ENOTFOUND"))],
-  ] as const) {
-    it(`is not tried where a name ${why}, which says nothing of the way`, async () => {
-      const found = vi.fn(resolve);
-      const pair = new UdpPair({ resolve: found });
-      pair.path.invite();
-      await pass(100);
-      expect(pair.sent).toEqual([]);
-      expect(pair.path.isBlocked).toBe(false);
-      pair.path.invite();
-      await pass(100);
-      expect(found).toHaveBeenCalledTimes(1);
-    });
-  }
+  it("is not tried where a name has no address for us, which says nothing of the way", async () => {
+    const found = vi.fn(() => []);
+    const pair = new UdpPair({ resolve: found });
+    pair.path.invite();
+    await pass(100);
+    expect(pair.sent).toEqual([]);
+    expect(pair.path.isBlocked).toBe(false);
+    pair.path.invite();
+    await pass(100);
+    expect(found).toHaveBeenCalledTimes(1);
+  });
 
   it("is made anew after ten idle minutes", async () => {
     const pair = new UdpPair();

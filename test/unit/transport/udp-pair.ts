@@ -8,6 +8,7 @@ import { vi } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../../src/crypto/aes-cbc-seal.ts";
 import type { CarrierListener, Message, RequestOptions } from "../../../src/transport/carrier.ts";
 import { DEFAULT_UDP_LIMITS, type UdpLimits } from "../../../src/transport/limits.ts";
+import { patientAfter } from "../../../src/transport/timers.ts";
 import { UdpAnswering } from "../../../src/transport/udp-answering.ts";
 import { UdpAsking } from "../../../src/transport/udp-asking.ts";
 import { type Datagram, decodeDatagram } from "../../../src/transport/udp-datagram.ts";
@@ -34,7 +35,7 @@ export interface PairOptions {
   readonly answererKey?: Uint8Array | undefined;
   readonly listener?: CarrierListener;
   readonly limits?: Partial<UdpLimits>;
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  readonly resolve?: (host: string) => readonly string[];
 }
 
 export class UdpPair {
@@ -55,7 +56,8 @@ export class UdpPair {
       randomBytes,
       monotonicMs: () => performance.now(),
       inFlightMax: DEFAULT_UDP_LIMITS.inFlightPerPeerMax,
-      resolve: options.resolve ?? (async () => [ANSWERER.address]),
+      after: patientAfter,
+      resolve: (host, onFound) => onFound(options.resolve?.(host) ?? [ANSWERER.address]),
       send: (bytes, to) => {
         this.#pass("asker", bytes, (datagram) => {
           if (to.address !== ANSWERER.address || to.port !== ANSWERER.port) return;
@@ -77,7 +79,7 @@ export class UdpPair {
     const { answererKey: networkKey, listener = { onRequest: echo } } = this.#options;
     const limits = { ...DEFAULT_UDP_LIMITS, ...this.#options.limits };
     const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
-    const serving = new UdpServing(seal, limits);
+    const serving = new UdpServing(seal, limits, patientAfter);
     serving.listener = listener;
     const answering = new UdpAnswering({
       networkKey,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../../src/crypto/aes-cbc-seal.ts";
 import type { InboundRequest, Outcome } from "../../../src/transport/carrier.ts";
 import { DEFAULT_UDP_LIMITS, type UdpLimits } from "../../../src/transport/limits.ts";
+import { realAfter } from "../../../src/transport/timers.ts";
 import { RememberedAnswers } from "../../../src/transport/udp-answers.ts";
 import {
   decodeContent,
@@ -36,7 +37,7 @@ class Scene {
   onRequest: (request: InboundRequest, respond: (outcome: Outcome) => void) => void = echo;
 
   constructor(limits: Partial<UdpLimits> = {}, seal = sealed) {
-    this.serving = new UdpServing(seal, { ...DEFAULT_UDP_LIMITS, ...limits });
+    this.serving = new UdpServing(seal, { ...DEFAULT_UDP_LIMITS, ...limits }, realAfter);
     this.serving.listener = {
       onRequest: (request, respond) => {
         this.seen.push(request);
