@@ -2,10 +2,13 @@
 import { seededRandom } from "./random.ts";
 import type { Barrier } from "./sim-network.ts";
 
+/** One thing that goes wrong, or that a node does meanwhile. */
 export type Fault =
   | { readonly kind: "loss"; readonly rate: number }
   | { readonly kind: "delay"; readonly ms: readonly [number, number] }
   | { readonly kind: "duplicate"; readonly rate: number }
+  /** Datagrams between the two do not pass; HTTP does. */
+  | { readonly kind: "no-datagrams"; readonly from: string; readonly to: string }
   | { readonly kind: "partition"; readonly left: readonly string[] }
   | { readonly kind: "cut"; readonly from: string; readonly to: string }
   | {
@@ -14,7 +17,7 @@ export type Fault =
       readonly to: string;
       readonly barrier: Barrier;
     }
-  /** Ends cuts, blocks and partitions. */
+  /** Ends cuts, blocks and partitions, and lets datagrams pass. */
   | { readonly kind: "mend" }
   | { readonly kind: "crash"; readonly node: string }
   | {
@@ -35,14 +38,21 @@ export type Fault =
     }
   | { readonly kind: "send"; readonly from: string; readonly to: string };
 
+/** A fault and its time. */
 export interface Act {
+  /** Milliseconds since the simulation began. */
   readonly atMs: number;
+  /** What happens then. */
   readonly what: Fault;
 }
 
+/** A network, and all that happens to it. Plain data: it can be shown, cut down and run again. */
 export interface ChaosPlan {
+  /** What the plan was made from, and what the run takes its chance from. */
   readonly seed: number;
+  /** Nodes of ours. */
   readonly names: readonly string[];
+  /** Through whom each of them joins. */
   readonly joins: Readonly<Record<string, readonly string[]>>;
   /** Name of the network key, or undefined for none. */
   readonly key: string | undefined;
@@ -52,7 +62,10 @@ export interface ChaosPlan {
   readonly pythons: readonly string[];
   /** One of the nodes lies. */
   readonly liar: string | undefined;
+  /** Whether the end of a process closes its connections, as a TCP stack does. */
   readonly closesConnections: boolean;
+  /** Nodes that take and send datagrams. */
+  readonly datagrams: readonly string[];
   /** In order of time. */
   readonly script: readonly Act[];
   /** When the faults end. */
@@ -97,10 +110,17 @@ export function planChaos(seed: number): ChaosPlan {
     pythons,
     liar,
     closesConnections: draw.chance(0.5),
+    datagrams: datagramNodes(draw, names),
     script,
     endMs,
     dead,
   };
+}
+
+/** None, some or all: a network may have both kinds. */
+function datagramNodes(draw: Draw, names: readonly string[]): readonly string[] {
+  const share = draw.one([0, 0.6, 1]);
+  return [...names, "liar"].filter(() => draw.chance(share));
 }
 
 class Draw {
@@ -159,6 +179,7 @@ const TROUBLES = [
   "partition",
   "cut",
   "block",
+  "no-datagrams",
   "crash",
   "crash",
   "pause",
@@ -198,6 +219,8 @@ function trouble(
     }
     case "cut":
       return window({ kind: "cut", from, to }, { kind: "mend" });
+    case "no-datagrams":
+      return window({ kind: "no-datagrams", from, to }, { kind: "mend" });
     case "block": {
       const barrier = draw.one<Barrier>(["reject", "silent"]);
       return window({ kind: "block", from, to, barrier }, { kind: "mend" });
@@ -227,10 +250,10 @@ function trouble(
 
 /** The plan as lines that a person can read. */
 export function describePlan(plan: ChaosPlan): string {
-  const { seed, names, pythons, key, real, liar, endMs, dead } = plan;
+  const { seed, names, pythons, key, real, liar, endMs, dead, datagrams } = plan;
   const head = `seed ${seed}: ${[...names, ...pythons].join(" ")}${liar === undefined ? "" : " and a liar"}, ${
     key === undefined ? "no network key" : "a network key"
-  }, ${real ? "real" : "toy"} signatures, faults end at ${Math.round(endMs)} ms${
+  }, ${real ? "real" : "toy"} signatures, datagrams at ${datagrams.join(" ") || "none"}, faults end at ${Math.round(endMs)} ms${
     dead.length === 0 ? "" : `, ${dead.join(" ")} stays dead`
   }`;
   const faults = plan.script.filter(({ what }) => what.kind !== "write" && what.kind !== "send");

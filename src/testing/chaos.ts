@@ -4,6 +4,7 @@ import type { Act, ChaosPlan, Fault } from "./chaos-plan.ts";
 import { Liar } from "./liar.ts";
 import { Simulation } from "./simulation.ts";
 
+/** How a run ended that kept all promises. */
 export interface ChaosResult {
   /** Simulated time from the end of the faults until all agreed. */
   readonly convergedMs: number;
@@ -24,7 +25,15 @@ const WATCH_MS = 9_000;
 /** Timers per member at rest: probe, pursuit, tick, bootstrap. */
 const TIMERS_PER_MEMBER_MAX = 6;
 
-/** @throws {Error} when a promise is broken, saying which. */
+/**
+ * Runs a plan, and then lets the network come to rest.
+ *
+ * @param realEngine Real ECDSA, for plans that want it: `loadSignatureEngine`.
+ * @throws {Error} when a promise is broken, or the nodes do not come to agree, saying which.
+ *
+ * @example
+ * const { convergedMs } = runChaos(planChaos(123), loadSignatureEngine);
+ */
 export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): ChaosResult {
   const simulation = new Simulation({
     seed: plan.seed,
@@ -62,7 +71,8 @@ class Stage {
 
   start(name: string): void {
     const { joins, key } = this.#plan;
-    this.#simulation.add(name, { join: joins[name] ?? [], key });
+    const datagrams = this.#plan.datagrams.includes(name);
+    this.#simulation.add(name, { join: joins[name] ?? [], key, datagrams });
   }
 
   startPython(name: string): void {
@@ -106,6 +116,9 @@ class Stage {
         break;
       case "block":
         network.block(address(what.from), address(what.to), what.barrier);
+        break;
+      case "no-datagrams":
+        network.dropDatagrams(address(what.from), address(what.to));
         break;
       case "mend":
         network.mend();

@@ -24,6 +24,10 @@ const BOGUS_NAMES = 60;
 
 type Seen = { readonly type: MessageType; readonly payload: Uint8Array };
 
+/**
+ * Turns a node of a simulation into one that lies: it forges, replays, mixes up and makes up. What
+ * the others promise must hold nevertheless.
+ */
 export class Liar {
   readonly #simulation: Simulation;
   readonly #name: string;
@@ -32,6 +36,7 @@ export class Liar {
   readonly #answers: Seen[] = [];
   #bogus = 0;
 
+  /** @param name Of the node; it is honest until {@link begin}. */
   constructor(simulation: Simulation, name: string) {
     this.#simulation = simulation;
     this.#name = name;
@@ -39,6 +44,8 @@ export class Liar {
   }
 
   /**
+   * Lies from then on.
+   *
    * @param afterMs The others should have met by then: whoever claims a name first keeps it, as
    *   keys are trusted on first use.
    */

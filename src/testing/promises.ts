@@ -25,6 +25,7 @@ interface Follower {
   readonly delivered: Set<string>;
 }
 
+/** Watches a simulation and writes down every promise that it breaks. */
 export class Promises {
   /** What was broken; empty in a good run. */
   readonly violations: string[] = [];

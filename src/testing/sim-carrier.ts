@@ -12,11 +12,15 @@ export const SIM_PORT = 8_000;
 export interface SimHost {
   /** Unique in the simulation; two hosts may share one node id. */
   readonly name: string;
+  /** The id of the node on it. */
   readonly nodeId: string;
+  /** Its IP address. */
   readonly address: string;
+  /** Where its node listens. */
   readonly port: number;
   /** Name of its network key. */
   readonly keyId: string | undefined;
+  /** Whether its process runs. */
   readonly running: boolean;
   /** What its `Date` header says. */
   readonly unixSeconds: number;
@@ -26,31 +30,44 @@ export interface SimHost {
   stranger(from: string): void;
 }
 
+/** A request as a host receives it. */
 export interface SimRequest {
+  /** Which message it is. */
   readonly type: MessageType;
+  /** Its body. */
   readonly payload: Uint8Array;
   /** IP address of the sender. */
   readonly from: string;
 }
 
+/** A request as a host sends it. */
 export interface SimCall {
+  /** Whom it is for: an IP address, or a name and `.sim`. */
   readonly address: string;
+  /** Whom it is for. */
   readonly port: number;
+  /** Which message it is. */
   readonly type: MessageType;
+  /** Its body. */
   readonly payload: Uint8Array;
+  /** How long its sender waits, in milliseconds. */
   readonly timeoutMs: number;
 }
 
 /** What passes by on its way, before and after; a liar sits here. */
 export interface Passing extends SimCall {
+  /** Who sends it. */
   readonly from: SimHost;
+  /** Who will receive it; undefined where nobody lives. */
   readonly to: SimHost | undefined;
 }
 
 /** Sees a request on its way and may answer it in the place of its receiver. */
 export type Tamper = (passing: Passing) => Reply | undefined;
 
+/** HTTP between simulated hosts: requests, answers, refusals of wrong keys, and time-outs. */
 export class SimCarrier {
+  /** Sits on the wire, if set: for liars. */
   tamper: Tamper | undefined;
   /** Sees each request that is sent, and each answer that is given. */
   tap: ((passing: Passing, reply: Reply | undefined) => void) | undefined;
@@ -61,6 +78,7 @@ export class SimCarrier {
   readonly #trace: Trace;
   readonly #hosts: () => Iterable<SimHost>;
 
+  /** A `Simulation` makes its own. */
   constructor(
     clock: VirtualClock,
     network: SimNetwork,

@@ -1,6 +1,7 @@
 /** A network on a virtual clock that delays, reorders, duplicates, drops, cuts and heals. */
 import type { VirtualClock } from "./virtual-clock.ts";
 
+/** How well links work. */
 export interface LinkOptions {
   /** Shortest and longest time of one message on its way, in milliseconds. */
   readonly delayMs?: readonly [number, number];
@@ -15,16 +16,23 @@ export type Barrier = "reject" | "silent";
 
 const DEFAULT_DELAY_MS: readonly [number, number] = [1, 10];
 
+/** Links between hosts, by IP address, with all that can go wrong on them. Change it at any time. */
 export class SimNetwork {
+  /** Shortest and longest time of one message on its way, in milliseconds. */
   delayMs: readonly [number, number];
+  /** Share of messages that vanish, 0 to 1, each way. */
   lossRate: number;
+  /** Share of messages that arrive twice, 0 to 1. */
   duplicateRate: number;
   readonly #clock: VirtualClock;
   readonly #random: () => number;
   /** Pairs `from>to` that carry nothing. */
   readonly #cuts = new Set<string>();
   readonly #barriers = new Map<string, Barrier>();
+  /** Pairs `from>to` that carry no datagrams. */
+  readonly #undatagrammed = new Set<string>();
 
+  /** A `Simulation` makes its own. */
   constructor(clock: VirtualClock, random: () => number, options: LinkOptions) {
     this.#clock = clock;
     this.#random = random;
@@ -45,6 +53,7 @@ export class SimNetwork {
     }
   }
 
+  /** Whether that direction of that link is cut. */
   isCut(from: string, to: string): boolean {
     return this.#cuts.has(`${from}>${to}`);
   }
@@ -54,6 +63,7 @@ export class SimNetwork {
     this.#cuts.add(`${from}>${to}`);
   }
 
+  /** Ends a {@link cut}. */
   uncut(from: string, to: string): void {
     this.#cuts.delete(`${from}>${to}`);
   }
@@ -63,12 +73,23 @@ export class SimNetwork {
     this.#barriers.set(`${from}>${to}`, barrier);
   }
 
+  /** Ends a {@link block}. */
   unblock(from: string, to: string): void {
     this.#barriers.delete(`${from}>${to}`);
   }
 
+  /** The firewall between two hosts, if there is one. */
   barrier(from: string, to: string): Barrier | undefined {
     return this.#barriers.get(`${from}>${to}`);
+  }
+
+  /** Drops the datagrams between two hosts, both ways; all else passes. */
+  dropDatagrams(a: string, b: string): void {
+    this.#undatagrammed.add(`${a}>${b}`).add(`${b}>${a}`);
+  }
+
+  dropsDatagrams(from: string, to: string): boolean {
+    return this.#undatagrammed.has(`${from}>${to}`);
   }
 
   /** Stops both directions of every link between the two sides. */
@@ -85,6 +106,7 @@ export class SimNetwork {
   mend(): void {
     this.#cuts.clear();
     this.#barriers.clear();
+    this.#undatagrammed.clear();
   }
 
   /** Ends all faults of the network. */

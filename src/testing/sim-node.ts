@@ -5,11 +5,15 @@ import type { DsnError } from "../errors.ts";
 import { type CoreEvent, type Effect, type Input, NodeCore } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
 import type { SimHost, SimRequest } from "./sim-carrier.ts";
+import type { SimDatagrams } from "./sim-datagrams.ts";
 
 /** What survives a crash, unless the disk is lost. */
 export interface SimDisk {
+  /** The identity. */
   keyPair: KeyPair;
+  /** Keys of peers, by id. */
   readonly pins: Map<string, Uint8Array>;
+  /** The version that a restarted node steps above, Unix seconds. */
   mark: number | undefined;
 }
 
@@ -40,19 +44,26 @@ export interface SimNodeOptions {
   readonly whitelist: readonly string[];
   /** Added to the wall clock, in seconds. */
   readonly skewSeconds: number;
+  /** Its side of UDP, if it has one. */
+  readonly datagrams: ((node: SimNode) => SimDatagrams) | undefined;
 }
 
 /** The wall clock of a simulation begins here, so that versions look like real ones. */
 export const SIM_EPOCH_SECONDS = 1_785_000_000;
 
+/** A node of a {@link Simulation}: a real core, whose effects act on simulated parts. */
 export class SimNode implements SimHost {
   readonly name: string;
   readonly nodeId: string;
   readonly address: string;
   readonly port: number;
+  /** What it keeps from one life to the next. */
   readonly disk: SimDisk;
+  /** The core of this life, for reading. */
   readonly core: NodeCore;
   readonly keyId: string | undefined;
+  readonly datagrams: SimDatagrams | undefined;
+  /** Added to its wall clock, in seconds. Setting it while it runs is a clock that steps. */
   skewSeconds: number;
   /** Everything told to the application, in order. */
   readonly events: CoreEvent[] = [];
@@ -61,6 +72,7 @@ export class SimNode implements SimHost {
   /** Changes what it answers: for nodes that lie. */
   corrupt: ((request: SimRequest, outcome: Outcome) => Outcome) | undefined;
   running = true;
+  /** Stopped as by SIGSTOP; see {@link Simulation.pause}. */
   paused = false;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
@@ -68,6 +80,7 @@ export class SimNode implements SimHost {
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
   #lastExchange = 0;
 
+  /** `Simulation.add()` makes one. */
   constructor(world: SimWorld, options: SimNodeOptions) {
     this.#world = world;
     this.name = options.name;
@@ -77,6 +90,7 @@ export class SimNode implements SimHost {
     this.disk = options.disk;
     this.keyId = options.keyId;
     this.skewSeconds = options.skewSeconds;
+    this.datagrams = options.datagrams?.(this);
     this.core = new NodeCore({
       nodeId: options.nodeId,
       publicKey: options.disk.keyPair.publicKey,
@@ -89,6 +103,7 @@ export class SimNode implements SimHost {
         const [nodeId = entry, fingerprint] = entry.split("=", 2);
         return { nodeId, fingerprint };
       }),
+      features: this.datagrams === undefined ? [] : ["udp"],
       random: world.random,
       entropy: world.entropy,
     });
@@ -99,12 +114,14 @@ export class SimNode implements SimHost {
     return SIM_EPOCH_SECONDS + this.#world.nowMs() / 1_000 + this.skewSeconds;
   }
 
+  /** Feeds the core, and carries out what it asks for. Held back while the node is paused. */
   step(input: Input): void {
     if (!this.running) return;
     if (this.paused) {
       this.#held.push(input);
       return;
     }
+    if (input.kind === "connection-lost") this.datagrams?.connectionLost(input.to);
     const now = { monotonicMs: this.#world.nowMs(), unixSeconds: this.unixSeconds };
     for (const effect of this.core.step(input, now)) this.#carryOut(effect);
     this.#world.wakeAt(this, this.core.wakeAt);
@@ -133,6 +150,7 @@ export class SimNode implements SimHost {
     for (const input of held.filter(isTimeout)) this.step(input);
     this.step({ kind: "wake" });
     for (const input of held.filter((input) => !isTimeout(input))) this.step(input);
+    this.datagrams?.resume();
   }
 
   #carryOut(effect: Effect): void {
@@ -158,6 +176,7 @@ export class SimNode implements SimHost {
         disk.mark = effect.version;
         break;
       case "datagrams":
+        this.datagrams?.speaksDatagrams(effect.to, effect.speaks);
         break;
       case "flush-soon":
         world.later(this, { kind: "flush" });
@@ -198,6 +217,7 @@ export class SimNode implements SimHost {
     return this.core.entriesOf(nodeId);
   }
 
+  /** Ids of the other nodes that are there for this one. */
   present(): string[] {
     return this.core
       .members()

@@ -51,11 +51,15 @@ export interface PythonWorld {
   addressOf(name: string): string;
 }
 
+/** How a simulated Python peer is set up. */
 export interface PythonOptions {
+  /** Names of hosts to join through. */
   readonly join?: readonly string[];
+  /** Name of its network key. */
   readonly key?: string | undefined;
 }
 
+/** A peer that behaves as the Python implementation does, its weaknesses included. */
 export class SimPython implements SimHost {
   readonly name: string;
   readonly nodeId: string;
@@ -76,6 +80,7 @@ export class SimPython implements SimHost {
   #writing: (() => Flow)[] = [];
   #writerRuns = false;
 
+  /** `Simulation.addPython()` makes one. */
   constructor(world: PythonWorld, name: string, options: PythonOptions, keyPair: KeyPair) {
     this.#world = world;
     this.#keyPair = keyPair;
@@ -94,6 +99,7 @@ export class SimPython implements SimHost {
     return SIM_EPOCH_SECONDS + this.#world.clock.nowMs / 1_000;
   }
 
+  /** The process dies. */
   crash(): void {
     this.running = false;
   }

@@ -9,12 +9,13 @@ import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
 import type { Effect, Input } from "../protocol/index.ts";
-import { type Address, formatAddress } from "../wire/exchange.ts";
+import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
-import { SIM_PORT, SimCarrier, type SimHost } from "./sim-carrier.ts";
+import { SIM_PORT, type SimCall, SimCarrier, type SimHost } from "./sim-carrier.ts";
+import { SimDatagrams } from "./sim-datagrams.ts";
 import { type LinkOptions, SimNetwork } from "./sim-network.ts";
 import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
@@ -22,12 +23,15 @@ import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
+/** How a simulation begins. */
 export interface SimulationOptions extends LinkOptions {
+  /** Everything that is left to chance follows from it. A whole number. */
   readonly seed: number;
   /** Real ECDSA instead of hashes that stand in for it: slower, and nothing else may change. */
   readonly engine?: SignatureEngine;
 }
 
+/** How a simulated node is set up. */
 export interface AddOptions {
   /** Names of hosts to join through, `b` or `b.sim`; they need not exist yet. */
   readonly join?: readonly string[];
@@ -41,9 +45,13 @@ export interface AddOptions {
   readonly cloneOf?: string;
   /** A node id that is not the name of the host. */
   readonly nodeId?: string;
+  /** An IP address that does not follow from the name. */
   readonly address?: string;
+  /** It takes and sends datagrams too. */
+  readonly datagrams?: boolean;
 }
 
+/** What is otherwise than before when a node starts again. */
 export interface RestartOptions extends Partial<AddOptions> {
   /** What became of the disk: `unmarked` lost the file beside the key, `lost` everything. */
   readonly disk?: "kept" | "unmarked" | "lost";
@@ -52,15 +60,37 @@ export interface RestartOptions extends Partial<AddOptions> {
 /** A connection is kept open this long after a request, and its end is noticed. */
 const KEPT_OPEN_MS = 5_000;
 
+/**
+ * A whole network in one thread, without sockets and without waiting: seconds pass in milliseconds,
+ * and a seed that fails once fails always.
+ *
+ * @example
+ * const simulation = new Simulation({ seed: 1, lossRate: 0.1 });
+ * simulation.add("a");
+ * simulation.add("b", { join: ["a"] });
+ * simulation.write("a", "status", "ready");
+ * simulation.converge(30_000); // throws with what is missing
+ * simulation.node("b").read("a")?.get("status"); // "ready"
+ * simulation.verify();
+ */
 export class Simulation {
+  /** What everything left to chance follows from. */
   readonly seed: number;
+  /** Time, in milliseconds since the beginning. */
   readonly clock = new VirtualClock();
+  /** Links, and what goes wrong on them. */
   readonly network: SimNetwork;
+  /** What carries requests: for taps and liars. */
   readonly carrier: SimCarrier;
+  /** What must hold in every run; {@link verify} looks. */
   readonly promises = new Promises();
+  /** A fingerprint of all that happened. */
   readonly trace = new Trace();
+  /** What signs and verifies. */
   readonly engine: SignatureEngine;
+  /** Uniform in [0, 1), from the seed. */
   readonly random: () => number;
+  /** As many bytes as asked for, from the seed. */
   readonly entropy: (length: number) => Uint8Array;
   /** Nodes with a core of ours, by name. */
   readonly nodes = new Map<string, SimNode>();
@@ -79,6 +109,7 @@ export class Simulation {
   readonly #called = new Map<SimNode, Map<string, { to: Address; atMs: number }>>();
   #lastOperation = 0;
 
+  /** Begins at 0 ms with nobody in it. */
   constructor(options: SimulationOptions) {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
@@ -110,6 +141,7 @@ export class Simulation {
 
   // ---- the cast -------------------------------------------------------------------------------
 
+  /** All machines: nodes of ours, then Python peers. */
   *hosts(): Generator<SimHost> {
     yield* this.nodes.values();
     yield* this.pythons.values();
@@ -172,11 +204,13 @@ export class Simulation {
     this.node(name).paused = true;
   }
 
+  /** Ends a {@link pause}. */
   resume(name: string): void {
     const node = this.node(name);
     if (node.paused) node.resume();
   }
 
+  /** The node of that name. @throws {RangeError} when there is none. */
   node(name: string): SimNode {
     const node = this.nodes.get(name);
     if (node === undefined) throw new RangeError(`Cannot find node "${name}" in the simulation`);
@@ -202,6 +236,7 @@ export class Simulation {
       keyId: options.key,
       whitelist: options.whitelist ?? [],
       skewSeconds: options.skewSeconds ?? 0,
+      datagrams: options.datagrams === true ? (node) => this.#datagramsOf(node) : undefined,
     });
     this.nodes.set(name, node);
     const bootstrap = (options.join ?? []).map((host) => ({
@@ -212,10 +247,37 @@ export class Simulation {
     return node;
   }
 
+  #datagramsOf(node: SimNode): SimDatagrams {
+    const nodes = () => [...this.nodes.values()];
+    return new SimDatagrams(
+      {
+        clock: this.clock,
+        network: this.network,
+        random: this.random,
+        entropy: this.entropy,
+        nodeAt: (host) =>
+          nodes().find(({ address, name }) => address === host || `${name}.sim` === host),
+        http: {
+          broadcast: (to, message, options, onReply) => {
+            for (const [index, address] of to.entries()) {
+              this.#call(node, address, { ...message, ...options }, (reply) =>
+                onReply(index, reply),
+              );
+            }
+          },
+        },
+        note: (bytes, { address }) =>
+          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes),
+      },
+      node,
+    );
+  }
+
   #newDisk(): SimDisk {
     return { keyPair: this.newKeyPair(), pins: new Map(), mark: undefined };
   }
 
+  /** An identity, from the seed. */
   newKeyPair(): SimDisk["keyPair"] {
     let privateKey = this.entropy(32);
     while (!this.engine.isPrivateKey(privateKey)) privateKey = this.entropy(32);
@@ -230,6 +292,7 @@ export class Simulation {
 
   // ---- what nodes do --------------------------------------------------------------------------
 
+  /** A node writes to its own state; `undefined` deletes the key. */
   write(name: string, key: string, value: string | undefined): void {
     this.node(name).step({ kind: "write", changes: new Map([[key, value]]) });
   }
@@ -287,15 +350,34 @@ export class Simulation {
   }
 
   #transmit(from: SimNode, effect: Extract<Effect, { kind: "request" }>): void {
-    const { targets, type, payload, timeoutMs } = effect;
+    const { targets, type, payload, timeoutMs, answerBytesMax } = effect;
     if (type === MessageType.UPDATE) this.promises.sent(from, payload);
+    const replied = (index: number, reply: Reply) => {
+      const exchange = targets[index]?.exchange;
+      if (exchange !== undefined) from.step({ kind: "reply", exchange, reply });
+    };
+    const addresses = targets.map(({ to }) => to);
+    if (from.datagrams !== undefined) {
+      const options = { timeoutMs, answerBytesMax };
+      from.datagrams.broadcast(addresses, { type, payload }, options, replied);
+      return;
+    }
+    for (const [index, to] of addresses.entries()) {
+      this.#call(from, to, { type, payload, timeoutMs }, (reply) => replied(index, reply));
+    }
+  }
+
+  /** One request over HTTP. */
+  #call(
+    from: SimNode,
+    to: Address,
+    call: Omit<SimCall, "address" | "port">,
+    onReply: (reply: Reply) => void,
+  ): void {
     const called = this.#called.get(from) ?? new Map<string, { to: Address; atMs: number }>();
     this.#called.set(from, called);
-    for (const { exchange, to } of targets) {
-      called.set(formatAddress(to), { to, atMs: this.clock.nowMs });
-      const call = { address: to.address, port: to.port, type, payload, timeoutMs };
-      this.carrier.request(from, call, (reply) => from.step({ kind: "reply", exchange, reply }));
-    }
+    called.set(formatAddress(to), { to, atMs: this.clock.nowMs });
+    this.carrier.request(from, { ...call, address: to.address, port: to.port }, onReply);
   }
 
   // ---- convergence ----------------------------------------------------------------------------

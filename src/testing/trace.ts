@@ -1,11 +1,13 @@
 /** A fingerprint of a whole run: two runs of one seed must have the same. */
 import { createHash } from "node:crypto";
 
+/** What happened, as a hash that grows, and as lines for those who ask. */
 export class Trace {
   readonly #hash = createHash("sha256");
   /** Lines as text, for those who ask; `undefined` costs nothing. */
   lines: string[] | undefined;
 
+  /** Adds a line, and bytes that belong to it. */
   note(atMs: number, what: string, bytes?: Uint8Array): void {
     const line = `${atMs} ${what}\n`;
     this.#hash.update(line);

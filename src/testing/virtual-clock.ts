@@ -7,6 +7,7 @@ interface Due {
   readonly happen: () => void;
 }
 
+/** A clock that stands still until it is advanced, and everything that is due on it. */
 export class VirtualClock {
   /** Milliseconds since the simulation began. */
   nowMs = 0;

@@ -11,8 +11,19 @@ import { MalformedError } from "../errors.ts";
 import { floatText } from "./json-number.ts";
 import { quote } from "./json-quote.ts";
 
-/** A JSON value: an atom as its canonical text, an array, or an object in Python's key order. */
-export type JsonNode = string | readonly JsonNode[] | ReadonlyMap<string, JsonNode>;
+/**
+ * Canonical text in pieces, to be joined by {@link joinPieces}: a tree of values would take fifty
+ * times the memory of its text. An object that had a key twice is a list within the list.
+ */
+export type JsonPieces = (string | JsonPieces)[];
+
+/** The text that pieces make. */
+export function joinPieces(pieces: JsonPieces): string {
+  // One list and one join: joining at each level would copy what is deep inside each time.
+  const isFlat = pieces.every((piece) => typeof piece === "string");
+  // Of unknown things, because the type of a flattened tree is more than the compiler bears.
+  return (isFlat ? pieces : (pieces as unknown[]).flat(Number.POSITIVE_INFINITY)).join("");
+}
 
 /** Grammatical JSON that passes a limit. Python has them too, but elsewhere in each version. */
 export class JsonLimitError extends MalformedError {}
@@ -58,52 +69,61 @@ export class JsonReader {
     this.#text = text;
   }
 
-  /** The whole text as one value. */
-  document(): JsonNode {
+  /** The canonical form of the whole text as one value. */
+  document(): string {
     this.#skipSpace();
-    const value = this.#value();
+    const canonical = this.#canonical();
     this.#end();
-    return value;
+    return canonical;
   }
 
-  /** The whole text as an object: what `take` makes of a string member, and of any other. */
-  members<Item>(take: {
-    readonly string: (decoded: string) => Item;
-    readonly other: (node: JsonNode) => Item;
-  }): Map<string, Item> {
+  /** The whole text as an object: its strings as what they stand for, all else as canonical text. */
+  entries(): Map<string, string> {
+    const entries = new Map<string, string>();
     this.#expect(OPEN_BRACE, "an object");
-    const members = this.#object(() => {
-      if (this.#code() !== QUOTE) return take.other(this.#value());
-      this.#at++;
-      return take.string(this.#string());
+    this.#object((key) => {
+      if (this.#code() !== QUOTE) {
+        entries.set(key, this.#canonical());
+      } else {
+        this.#at++;
+        entries.set(key, this.#string());
+      }
     });
     this.#end();
-    return members;
+    return entries;
   }
 
-  #value(): JsonNode {
+  #canonical(): string {
+    const pieces: JsonPieces = [];
+    this.#value(pieces);
+    return joinPieces(pieces);
+  }
+
+  /** Any value, appended to `pieces`. */
+  #value(pieces: JsonPieces): void {
     const code = this.#code();
     if (code === QUOTE) {
       this.#at++;
-      return quote(this.#string());
-    }
-    if (code === OPEN_BRACE) {
+      pieces.push(quote(this.#string()));
+    } else if (code === OPEN_BRACE) {
       this.#at++;
-      return this.#object(() => this.#value());
-    }
-    if (code === OPEN_BRACKET) {
+      this.#nestedObject(pieces);
+    } else if (code === OPEN_BRACKET) {
       this.#at++;
-      return this.#array();
+      this.#array(pieces);
+    } else {
+      pieces.push(this.#constant() ?? this.#number());
     }
+  }
+
+  #constant(): string | undefined {
     const constant = CONSTANTS.find((word) => this.#text.startsWith(word, this.#at));
-    if (constant === undefined) return this.#number();
-    this.#at += constant.length;
+    this.#at += constant?.length ?? 0;
     return constant;
   }
 
-  /** After the brace. A key that comes again keeps its first place, as in a dict and in a Map. */
-  #object<Item>(member: () => Item): Map<string, Item> {
-    const members = new Map<string, Item>();
+  /** After the brace: calls `member` where the value of each key begins. */
+  #object(member: (key: string) => void): void {
     this.#enter();
     if (!this.#closes(CLOSE_BRACE)) {
       do {
@@ -111,25 +131,40 @@ export class JsonReader {
         const key = this.#string();
         this.#expect(COLON, "a colon");
         this.#skipSpace();
-        members.set(key, member());
+        member(key);
       } while (this.#continues(CLOSE_BRACE));
     }
     this.#depth--;
-    return members;
+  }
+
+  #nestedObject(pieces: JsonPieces): void {
+    const start = pieces.length;
+    const keys: string[] = [];
+    const ends: number[] = [];
+    this.#object((key) => {
+      pieces.push(keys.length === 0 ? "{" : ", ", quote(key), ": ");
+      this.#value(pieces);
+      keys.push(key);
+      ends.push(pieces.length - start);
+    });
+    pieces.push(keys.length === 0 ? "{}" : "}");
+    if (new Set(keys).size < keys.length) pieces.push(lastOfEach(keys, ends, pieces.splice(start)));
   }
 
   /** After the bracket. */
-  #array(): JsonNode[] {
-    const items: JsonNode[] = [];
+  #array(pieces: JsonPieces): void {
     this.#enter();
+    let separator = "[";
     if (!this.#closes(CLOSE_BRACKET)) {
       do {
         this.#skipSpace();
-        items.push(this.#value());
+        pieces.push(separator);
+        this.#value(pieces);
+        separator = ", ";
       } while (this.#continues(CLOSE_BRACKET));
     }
+    pieces.push(separator === "[" ? "[]" : "]");
     this.#depth--;
-    return items;
   }
 
   /**
@@ -251,4 +286,32 @@ export class JsonReader {
   #fail(expected: string, at: number): never {
     throw new MalformedError(`Cannot read JSON: expected ${expected} at index ${at}`);
   }
+}
+
+/**
+ * An object without what was said twice: a key that comes again keeps its first place and takes the
+ * last value, as in a dict and in a Map. Each piece is moved once, however deep it lies: what was
+ * moved is one piece to the object around it.
+ *
+ * @param ends Where the value of each key ends in `pieces`; before it stand a separator, the key
+ *   and a colon.
+ */
+function lastOfEach(
+  keys: readonly string[],
+  ends: readonly number[],
+  pieces: JsonPieces,
+): JsonPieces {
+  const values = new Map<string, JsonPieces>();
+  let at = 0;
+  for (const [index, key] of keys.entries()) {
+    const end = ends[index] ?? at;
+    values.set(key, pieces.slice(at + 3, end));
+    at = end;
+  }
+  const rest: JsonPieces = [];
+  for (const [key, value] of values) {
+    rest.push(rest.length === 0 ? "{" : ", ", quote(key), ": ", value);
+  }
+  rest.push("}");
+  return rest;
 }
