@@ -2,6 +2,7 @@
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { Act, ChaosPlan, Fault } from "./chaos-plan.ts";
 import { Liar } from "./liar.ts";
+import type { SimNode } from "./sim-node.ts";
 import { Simulation } from "./simulation.ts";
 
 /** How a run ended that kept all promises. */
@@ -192,6 +193,7 @@ function checkPythons(simulation: Simulation, sinceMs: number, dead: readonly st
 /** Nothing piles up: at rest a node waits for little. */
 function checkRest(simulation: Simulation): void {
   for (const node of simulation.running()) {
+    checkDatagramsAtRest(simulation, node);
     const { replies, operations, timers } = node.core.pending;
     const members = node.core.members().length + 2;
     const many = `${node.name} at rest waits for ${replies} replies, ${operations} signatures, ${timers} timers, ${node.unanswered} requests with ${members} members`;
@@ -202,4 +204,14 @@ function checkRest(simulation: Simulation): void {
       timers > TIMERS_PER_MEMBER_MAX * members;
     if (tooMany) throw new Error(`seed ${simulation.seed}: ${many}`);
   }
+}
+
+/** One way to each peer, and what others began with us since their last start. */
+function checkDatagramsAtRest({ seed, nodes }: Simulation, { name, datagrams }: SimNode): void {
+  if (datagrams === undefined) return;
+  const { requests, expected } = datagrams.load;
+  if (requests <= nodes.size && expected <= 2 * nodes.size) return;
+  throw new Error(
+    `seed ${seed}: ${name} at rest answers ${requests} datagrams and expects some from ${expected}`,
+  );
 }

@@ -2,7 +2,7 @@
  * A simulated network for tests: virtual clock, seeded chance, and every fault of a bad day.
  *
  * Not covered by semantic versioning before 1.0.
- * @module
+ * @module distributed-state-network/testing
  */
 export { type ChaosResult, CONVERGE_MS, runChaos } from "./chaos.ts";
 export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";

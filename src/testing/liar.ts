@@ -36,7 +36,11 @@ export class Liar {
   readonly #answers: Seen[] = [];
   #bogus = 0;
 
-  /** @param name Of the node; it is honest until {@link begin}. */
+  /**
+   * Takes a node that stays honest until {@link begin}.
+   *
+   * @param name Of the node, which is to be added under it.
+   */
   constructor(simulation: Simulation, name: string) {
     this.#simulation = simulation;
     this.#name = name;

@@ -88,6 +88,7 @@ export class SimNetwork {
     this.#undatagrammed.add(`${a}>${b}`).add(`${b}>${a}`);
   }
 
+  /** Whether datagrams from one host to another vanish, whatever becomes of HTTP. */
   dropsDatagrams(from: string, to: string): boolean {
     return this.#undatagrammed.has(`${from}>${to}`);
   }

@@ -62,6 +62,7 @@ export class SimNode implements SimHost {
   /** The core of this life, for reading. */
   readonly core: NodeCore;
   readonly keyId: string | undefined;
+  /** What brings its datagrams; undefined for a node without. */
   readonly datagrams: SimDatagrams | undefined;
   /** Added to its wall clock, in seconds. Setting it while it runs is a clock that steps. */
   skewSeconds: number;
