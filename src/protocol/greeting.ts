@@ -126,7 +126,10 @@ export class Greeting {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
     }
     // A native answer signs our nonce, a Python answer may be a recording.
-    if (block !== undefined) member.heardMs = this.#kernel.now.monotonicMs;
+    if (block !== undefined) {
+      member.heardMs = this.#kernel.now.monotonicMs;
+      member.provenMs = this.#kernel.now.monotonicMs;
+    }
     if (isHostAddress(hello.detectedAddress)) this.#self.observe(hello.detectedAddress);
     return greeted;
   }

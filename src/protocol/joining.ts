@@ -17,6 +17,7 @@ import { Pursuits } from "./pursuits.ts";
 import { Visits } from "./visits.ts";
 
 export class Joining {
+  readonly #parts: JoiningParts;
   readonly #bootstrap: Bootstrap;
   readonly #meetings: Meetings;
   readonly #pursuits: Pursuits;
@@ -24,6 +25,7 @@ export class Joining {
   readonly #moves: Moves;
 
   constructor(parts: JoiningParts) {
+    this.#parts = parts;
     this.#meetings = new Meetings(parts, {
       onForgotten: (member) => this.forgotten(member),
       onNamed: (member) => this.pursue(member),
@@ -62,6 +64,15 @@ export class Joining {
   /** We were suspended: nobody is to blame, and everybody may have dropped us (D15). */
   greetEverybody(): void {
     this.#visits.greetEverybody();
+  }
+
+  /**
+   * Asks a native member for an answer that can be no recording (D10).
+   *
+   * @throws {DsnError} when there is none.
+   */
+  *prove(member: Member, endpoint: Address): Flow {
+    yield* this.#parts.greeting.greet(endpoint, member.nodeId);
   }
 
   /** Asks a member for its list and dials whoever is new. */

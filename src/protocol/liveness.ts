@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { DsnError } from "../errors.ts";
-import { type Address, sameAddress } from "../wire/exchange.ts";
+import { DsnError } from "../errors.ts";
+import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import type { Flow } from "./flow.ts";
@@ -23,6 +23,9 @@ import { troubleOf } from "./troubles.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
+
+/** A native member must prove this often, in milliseconds, that its answers are no recordings. */
+const PROOF_MS = 30_000;
 
 interface FailedTries {
   readonly trouble: DsnError;
@@ -167,19 +170,14 @@ export class Liveness {
         timeoutMs: requestTimeoutMs,
       });
       if (epoch !== this.#epoch || !isPresent(member)) return undefined;
-      if (reply.kind === "answer") {
+      const trouble = yield* this.#troubleOf(member, endpoint, reply);
+      if (trouble === undefined) {
         member.rttMs = this.#kernel.now.monotonicMs - sentMs;
-        this.#answered(member, reply.peerUnixSeconds);
+        this.#answered(member, reply);
         return undefined;
       }
+      if (epoch !== this.#epoch || !isPresent(member)) return undefined;
       noteFailure(member, this.#kernel.now.monotonicMs);
-      const trouble = troubleOf(reply, {
-        what: `reach ${member.nodeId}`,
-        to: endpoint,
-        nodeId: member.nodeId,
-        me: this.#me.nodeId,
-        keyId: this.#me.keyId,
-      });
       if (member.status === "alive") this.#members.setStatus(member, "suspect", trouble);
       // A refused connection is news at once; silence has already cost its time-out.
       const refused = reply.kind === "failed" && reply.reason === "unreachable";
@@ -190,9 +188,34 @@ export class Liveness {
     }
   }
 
-  #answered(member: Member, peerUnixSeconds: number | undefined): void {
-    if (peerUnixSeconds !== undefined) {
-      member.clockOffsetSeconds = peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
+  /** What is wrong with the reply to a PING, or undefined when the member is there. */
+  *#troubleOf(member: Member, endpoint: Address, reply: Reply): Flow<DsnError | undefined> {
+    if (reply.kind !== "answer") {
+      return troubleOf(reply, {
+        what: `reach ${member.nodeId}`,
+        to: endpoint,
+        nodeId: member.nodeId,
+        me: this.#me.nodeId,
+        keyId: this.#me.keyId,
+      });
+    }
+    const nowMs = this.#kernel.now.monotonicMs;
+    if (reply.bound === true) member.provenMs = nowMs;
+    if (member.native === undefined || nowMs - member.provenMs < PROOF_MS) return undefined;
+    // D10: the answer to a PING may be a recording, played by whoever took the address of a dead
+    // node. A native HELLO answers our nonce.
+    try {
+      yield* this.#joining.prove(member, endpoint);
+      return undefined;
+    } catch (error) {
+      if (error instanceof DsnError) return error;
+      throw error;
+    }
+  }
+
+  #answered(member: Member, reply: Reply): void {
+    if (reply.kind === "answer" && reply.peerUnixSeconds !== undefined) {
+      member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
     }
     if (member.status === "alive") return;
     this.#members.setStatus(member, "alive", undefined);

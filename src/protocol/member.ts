@@ -8,6 +8,7 @@ import type { PeerStatus } from "./event.ts";
 export interface Replica {
   /** Unix seconds on the owner's clock. */
   readonly version: number;
+  /** What the owner wrote. */
   readonly entries: Entries;
   /** The state packet as it came, so that it can be shown again with its signature. */
   readonly packet: Uint8Array;
@@ -21,7 +22,9 @@ export interface NativeFacts {
   readonly incarnation: string;
   /** Strictly increasing per node, Unix seconds: the newest HELLO wins. */
   readonly issued: number;
+  /** What it can do besides, such as `udp`. */
   readonly features: readonly string[];
+  /** Where else it may be called. */
   readonly addresses: readonly Address[];
 }
 
@@ -48,7 +51,9 @@ export interface PushState {
   unanswered: number | undefined;
 }
 
+/** One other node, as a core knows it. For reading: only the core may change it. */
 export interface Member {
+  /** Its id. */
   readonly nodeId: string;
   /** Raw x‖y, 64 bytes. */
   readonly publicKey: Uint8Array;
@@ -61,6 +66,7 @@ export interface Member {
   candidates: readonly Address[];
   /** The IP address that it said HELLO from; undefined when we dialled it. */
   source: string | undefined;
+  /** How it stands to us. */
   status: PeerStatus;
   /** Why it is refused or down. */
   reason: DsnError | undefined;
@@ -70,18 +76,23 @@ export interface Member {
   formerIncarnations: string[];
   /** Monotonic ms of its last fresh, signed word to us. */
   heardMs: number;
+  /** Monotonic ms of its last answer that can be no recording; only native peers give any. */
+  provenMs: number;
   /** Monotonic ms since it has its status. */
   sinceMs: number;
   /** It was present before in this life of ours. */
   joinedBefore: boolean;
   /** It lists us (true), it does not (false), or we do not know yet. */
   seesUs: boolean | undefined;
+  /** Milliseconds of the last probe or HELLO there and back. */
   rttMs: number | undefined;
   /** Its clock minus ours, seconds; from the `Date` header, to about a second. */
   clockOffsetSeconds: number | undefined;
   /** Its `Server` header; an unauthenticated hint. */
   server: string | undefined;
+  /** Our copy of its state; undefined before the first. */
   replica: Replica | undefined;
+  /** How far our own state got there. */
   readonly push: PushState;
   /** A probe of it is under way. */
   probing: boolean;
@@ -103,6 +114,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     native: undefined,
     formerIncarnations: [],
     heardMs: Number.NEGATIVE_INFINITY,
+    provenMs: Number.NEGATIVE_INFINITY,
     sinceMs: nowMs,
     joinedBefore: false,
     seesUs: undefined,

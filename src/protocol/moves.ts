@@ -30,7 +30,8 @@ export class Moves {
 
   /** Somebody said HELLO to us, with a valid signature, from `endpoint`. */
   greetedBy({ member, restarted, fresh }: Greeted, endpoint: Address | undefined): void {
-    member.push.held = undefined;
+    // A native peer keeps what it holds of us as long as its process lives.
+    if (member.native === undefined) member.push.held = undefined;
     if (restarted) this.#meetings.tellFeatures(member);
     if (endpoint === undefined) return;
     if (this.#meetings.isMeeting(member)) {

@@ -6,13 +6,17 @@ import type { MessageType } from "./message-type.ts";
 
 /** Where a node listens: a host name or IP address (IPv6 without brackets), and a port. */
 export interface Address {
+  /** A host name or IP address; IPv6 without brackets. */
   readonly address: string;
+  /** 0 to 65535; 0 only where the system is to choose. */
   readonly port: number;
 }
 
 /** A message before framing and sealing. */
 export interface Message {
+  /** Which of the five messages it is. */
   readonly type: MessageType;
+  /** The body, without the type byte. */
   readonly payload: Uint8Array;
 }
 
@@ -49,14 +53,22 @@ export type FailureReason =
 export type Reply =
   | {
       readonly kind: "answer";
+      /** The body, opened, without the type byte. */
       readonly payload: Uint8Array;
       /** Unix seconds of the peer's `Date` header, whole seconds, where the carrier has one. */
       readonly peerUnixSeconds?: number | undefined;
+      /** Whoever answered knows the network key and has read this very request: no recording. */
+      readonly bound?: true | undefined;
       /** The peer's `Server` header, cut to 64 characters; unauthenticated. */
       readonly server?: string | undefined;
     }
   | { readonly kind: "refused"; readonly status: number; readonly text: string }
-  | { readonly kind: "failed"; readonly reason: FailureReason; readonly detail: string };
+  | {
+      readonly kind: "failed";
+      readonly reason: FailureReason;
+      /** The evidence, as a part of a sentence for people. */
+      readonly detail: string;
+    };
 
 /** `host:port` as people write it, with brackets around an IPv6 address. */
 export function formatAddress({ address, port }: Address): string {

@@ -88,6 +88,35 @@ describe("Identity and addresses", () => {
     }
   });
 
+  it("D10: a dead native node is not kept alive by recorded answers", () => {
+    const core = new LoneCore();
+    const bob = new Puppet("bob", "10.0.0.3");
+    bob.joinNative(core);
+    expect(core.core.member("bob")?.status).toBe("alive");
+    const recorded = bob.nativeHello({ role: "answer", answered: new Uint8Array(16) });
+    const state = bob.state(NOW_SECONDS, "{}");
+    for (let second = 0; second < 60; second += 1) {
+      for (const call of [...core.open]) {
+        const answers = { 1: recorded, 2: bob.peers(), 3: state, 4: new Uint8Array() };
+        core.reply(call, answered(answers[call.type as keyof typeof answers]));
+      }
+      core.run(1_000);
+    }
+    expect(core.core.member("bob")?.status).toBe("down");
+  });
+
+  it("D10: one whose answers are bound to our requests need not prove it again", () => {
+    const core = new LoneCore();
+    const bob = new Puppet("bob", "10.0.0.3");
+    bob.joinNative(core);
+    for (let second = 0; second < 120; second += 1) {
+      expect(core.sent(MessageType.HELLO)).toEqual([]);
+      bob.answerCalls(core, undefined, true);
+      core.run(1_000);
+    }
+    expect(core.core.member("bob")?.status).toBe("alive");
+  });
+
   it("D09: a native HELLO without its block, or with a changed one, is refused", () => {
     const core = new LoneCore();
     const bob = new Puppet("bob", "10.0.0.3");
@@ -143,7 +172,7 @@ describe("Identity and addresses", () => {
     expect(read(core, "bank")).toEqual({});
   });
 
-  it("D04: nobody can change what a node says of its own address", () => {
+  it("D04, P13: nobody can change what a node says of its own address", () => {
     const { core } = company();
     const before = core.core.self.advertised;
     const me = new Puppet("me", "10.0.0.9");
@@ -342,7 +371,7 @@ describe("State", () => {
     expect(core.core.member("alice")?.status).toBe("alive");
   });
 
-  it("D31: an empty state that comes again is no change, and no event", () => {
+  it("D31, P18: an empty state that comes again is no change, and no event", () => {
     const { core, alice } = company();
     const before = core.events.length;
     for (let times = 1; times <= 8; times += 1)

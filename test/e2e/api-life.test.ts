@@ -31,7 +31,7 @@ async function takenPort(net: TestNetwork): Promise<number> {
 }
 
 describe("the port", () => {
-  it("0 takes a free one, and the real one is advertised", async ({ net }) => {
+  it("P20: 0 takes a free one, and the real one is advertised", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
     const b = await net.ours({ nodeId: "b", port: 0, bootstrapNodes: [a.address] });
     expect(b.server.config.port).toBe(0);
@@ -72,7 +72,7 @@ describe("the port", () => {
 });
 
 describe("joining", () => {
-  it("works over IPv6", async ({ net }) => {
+  it("P12: works over IPv6", async ({ net }) => {
     const a = await net.ours({ nodeId: "a", bind: "::1", networkIp: "::1" });
     const at = `[::1]:${a.server.port}`;
     const b = await net.ours({ nodeId: "b", bind: "::1", bootstrapNodes: [at] });

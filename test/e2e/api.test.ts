@@ -256,7 +256,7 @@ describe("updateMany() and deleteKey()", () => {
 });
 
 describe("readData()", () => {
-  it("is undefined for an unknown key or node (D31: Python raises)", async ({ net }) => {
+  it("is undefined for an unknown key or node (D31, P22: Python raises)", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });
     expect(a.server.readData("a", "k")).toBe("v");
     expect(a.server.readData("a", "nothing")).toBeUndefined();
@@ -414,6 +414,35 @@ describe("set*Cb()", () => {
     await eventually(() => expect(told).toEqual(["b: one", "other", "update b", "gone b"]));
   });
 
+  it("D30: callbacks may change all that is being told while peers come and go", async ({
+    net,
+  }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const { server } = a;
+    const upset = (): void => {
+      for (const id of server.remotePeers()) void server.sendToNode(id, "x").catch(() => undefined);
+      for (const { nodeId } of server.peerInfo()) server.readData(nodeId, "round");
+      server.updateData("told", String(a.updates.length + a.joins.length));
+    };
+    server.on("peer:join", upset);
+    server.on("peer:leave", upset);
+    server.on("state:update", upset);
+    const others = await Promise.all(
+      ["b", "c", "d"].map((nodeId) => net.ours({ nodeId, bootstrapNodes: [a.address] })),
+    );
+    await Promise.all(others.map((one) => one.server.waitForPeers(3)));
+    for (let round = 0; round < 50; round += 1) {
+      for (const { server: other } of others) other.updateData("round", String(round));
+      await others[0]?.server.waitForKey("c", "round", (value) => value === String(round));
+    }
+    await others[2]?.server.stop();
+    await eventually(() => expect(a.leaves).toEqual(["d"]));
+    await eventually(() => expect(server.readData("b", "round")).toBe("49"));
+    expect(a.codes).toEqual([]);
+    const told = server.readData("a", "told") ?? "";
+    await others[0]?.server.waitForKey("a", "told", (value) => value === told);
+  });
+
   it("D18: a callback that throws or rejects harms nobody and is told", async ({ net }) => {
     const a = await net.ours(
       { nodeId: "a" },
@@ -462,7 +491,7 @@ describe("set*Cb()", () => {
 });
 
 describe("the folder of credentials", () => {
-  it("keeps the identity, and the private key to its owner (D31)", async ({ net }) => {
+  it("keeps the identity, and the private key to its owner (D31, P14)", async ({ net }) => {
     const credentialDir = net.folder();
     const first = await net.ours({ nodeId: "a", credentialDir });
     const { fingerprint } = first.server;

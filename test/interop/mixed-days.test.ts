@@ -194,7 +194,7 @@ describe.skipIf(!python.available).concurrent(`Bad days with Python peers${skipp
     await a.server.waitForPeers(["p"], { timeout: 10_000 });
   });
 
-  it("P5: one bad answer to a PING drops nobody", async ({ net }) => {
+  it("P5, P21: one bad answer to a PING drops nobody", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
     const p = await net.python({
       id: "p",

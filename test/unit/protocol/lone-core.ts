@@ -10,9 +10,10 @@ import {
 import { createToySignatures, seededBytes, seededRandom } from "../../../src/testing/index.ts";
 import { dataSignedPart, encodeData } from "../../../src/wire/data.ts";
 import type { Address, Outcome, Reply } from "../../../src/wire/exchange.ts";
-import { encodeHello, helloSignedPart } from "../../../src/wire/hello.ts";
+import { decodeHello, encodeHello, helloSignedPart } from "../../../src/wire/hello.ts";
 import {
   blockSignedPart,
+  decodeHelloBlock,
   encodeBlockBody,
   encodeHelloBlock,
   markNative,
@@ -36,6 +37,7 @@ export interface Sent {
   readonly to: Address;
   readonly type: MessageType;
   readonly payload: Uint8Array;
+  readonly timeoutMs: number;
 }
 
 /** A core that signs and verifies at once, and whose requests a test answers. */
@@ -47,6 +49,8 @@ export class LoneCore {
   /** What the carrier is told of peers: the address, and whether datagrams are taken there. */
   readonly datagrams: string[] = [];
   readonly pins = new Map<string, Uint8Array>();
+  /** Versions that the disk was told to remember, in order. */
+  readonly marks: number[] = [];
   /** Requests that are not answered yet. */
   open: Sent[] = [];
   /** Verifications that wait for {@link verifyHeld}, when a test holds them. */
@@ -57,7 +61,11 @@ export class LoneCore {
   readonly #outcomes = new Map<number, Outcome>();
   #exchanges = 0;
 
-  constructor(nodeId = "me", options: Partial<CoreOptions> = {}) {
+  constructor(
+    nodeId = "me",
+    options: Partial<CoreOptions> = {},
+    bootstrap: readonly Address[] = [],
+  ) {
     this.#keyPair = keyPairOf(nodeId);
     const random = seededRandom(1);
     this.core = new NodeCore({
@@ -69,7 +77,7 @@ export class LoneCore {
       entropy: seededBytes(random),
       ...options,
     });
-    this.step({ kind: "start", bootstrap: [] });
+    this.step({ kind: "start", bootstrap });
   }
 
   step(input: Input): void {
@@ -108,10 +116,12 @@ export class LoneCore {
         this.step({ kind: "verified", operation, valid });
         break;
       }
-      case "request":
+      case "request": {
+        const { type, payload, timeoutMs } = effect;
         for (const { exchange, to } of effect.targets)
-          this.open.push({ exchange, to, type: effect.type, payload: effect.payload });
+          this.open.push({ exchange, to, type, payload, timeoutMs });
         break;
+      }
       case "respond":
         this.#outcomes.set(effect.exchange, effect.outcome);
         break;
@@ -137,6 +147,7 @@ export class LoneCore {
         this.datagrams.push(`${effect.to.address} ${effect.speaks}`);
         break;
       case "mark":
+        this.marks.push(effect.version);
         break;
     }
   }
@@ -184,7 +195,12 @@ export class LoneCore {
   }
 }
 
-export function answered(payload: Uint8Array): Reply {
+/** What an answer to this native HELLO has to sign. */
+export function nonceOf(payload: Uint8Array): Uint8Array | undefined {
+  return decodeHelloBlock(decodeHello(payload).trailing)?.block.nonce;
+}
+
+export function answered(payload: Uint8Array): Extract<Reply, { kind: "answer" }> {
   return { kind: "answer", payload, peerUnixSeconds: NOW_SECONDS };
 }
 
@@ -213,7 +229,9 @@ export class Puppet {
   }
 
   /** A HELLO of the Python wire. */
-  hello(options: { port?: number; nodeId?: string; version?: string } = {}): Uint8Array {
+  hello(
+    options: { port?: number; nodeId?: string; version?: string; detectedAddress?: string } = {},
+  ): Uint8Array {
     const unsigned = {
       version: options.version ?? PROTOCOL_VERSION,
       nodeId: options.nodeId ?? this.nodeId,
@@ -222,7 +240,11 @@ export class Puppet {
       publicKey: this.keyPair.publicKey,
     };
     const signature = this.sign("python", helloSignedPart(unsigned));
-    return encodeHello({ ...unsigned, signature, detectedAddress: "" });
+    return encodeHello({
+      ...unsigned,
+      signature,
+      detectedAddress: options.detectedAddress ?? "",
+    });
   }
 
   /** A HELLO with the signed block of a native node. */
@@ -287,12 +309,28 @@ export class Puppet {
     return this;
   }
 
-  /** Answers all calls that the core has open to it, as a Python peer that lists the core. */
-  answerCalls(core: LoneCore, state = this.state(NOW_SECONDS, "{}")): void {
+  /** Says HELLO to the core as a native peer, and answers the core's calls until it is listed. */
+  joinNative(core: LoneCore, features: readonly string[] = []): this {
+    core.ask(MessageType.HELLO, this.nativeHello({ features }), this.address);
+    const [call] = core.sent(MessageType.HELLO);
+    if (call === undefined) throw new Error(`${this.nodeId} is not called`);
+    const answer = { role: "answer", answered: nonceOf(call.payload), features } as const;
+    core.reply(call, answered(this.nativeHello({ ...answer, issued: NOW_SECONDS + 1 })));
+    this.answerCalls(core);
+    return this;
+  }
+
+  /**
+   * Answers all calls that the core has open to it, as a peer that lists the core.
+   *
+   * @param bound The carrier knows that the answers are to these requests.
+   */
+  answerCalls(core: LoneCore, state = this.state(NOW_SECONDS, "{}"), bound = false): void {
     for (let round = 0; round < 20; round += 1) {
       const call = core.open.find(({ to }) => to.address === this.address);
       if (call === undefined) return;
-      core.reply(call, answered(this.#answerTo(call.type, core, state)));
+      const reply = answered(this.#answerTo(call.type, core, state));
+      core.reply(call, bound ? { ...reply, bound: true } : reply);
     }
   }
 

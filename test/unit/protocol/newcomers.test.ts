@@ -1,9 +1,7 @@
 /** When a node that said HELLO to us is called back. */
 import { describe, expect, it } from "vitest";
-import { decodeHello } from "../../../src/wire/hello.ts";
-import { decodeHelloBlock } from "../../../src/wire/hello-block.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { answered, LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
+import { LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
 
 describe("A Python newcomer", () => {
   it("is not called while it may be writing our key to its file: it would refuse it", () => {
@@ -35,31 +33,21 @@ describe("A Python newcomer", () => {
   });
 });
 
-/** What an answer to this HELLO has to sign. */
-function nonceOf(payload: Uint8Array): Uint8Array | undefined {
-  return decodeHelloBlock(decodeHello(payload).trailing)?.block.nonce;
-}
-
-function greet(core: LoneCore, peer: Puppet, incarnation: number, features: readonly string[]) {
-  const issued = NOW_SECONDS + incarnation;
-  const hello = peer.nativeHello({ incarnation, issued, features });
-  core.ask(MessageType.HELLO, hello, peer.address);
-}
-
 describe("A native newcomer", () => {
   it("that restarts without datagrams is sent none", () => {
     const core = new LoneCore();
-    const peer = new Puppet("peer1", "10.0.0.2");
-    greet(core, peer, 1, ["udp"]);
-    expect(core.datagrams).toEqual([]);
-    const [call] = core.sent(MessageType.HELLO);
-    if (call === undefined) throw new Error("not called");
-    const answer = { role: "answer", answered: nonceOf(call.payload), features: ["udp"] } as const;
-    core.reply(call, answered(peer.nativeHello({ ...answer, issued: NOW_SECONDS + 2 })));
-    peer.answerCalls(core);
+    const peer = new Puppet("peer1", "10.0.0.2").joinNative(core, ["udp"]);
     expect(core.datagrams).toEqual(["10.0.0.2 true"]);
-    greet(core, peer, 3, []);
+    const restarted = peer.nativeHello({ incarnation: 2, issued: NOW_SECONDS + 5 });
+    core.ask(MessageType.HELLO, restarted, peer.address);
     expect(core.datagrams).toEqual(["10.0.0.2 true", "10.0.0.2 false"]);
+  });
+
+  it("is not sent our state again because it greets us again", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2").joinNative(core);
+    core.ask(MessageType.HELLO, peer.nativeHello({ issued: NOW_SECONDS + 5 }), peer.address);
+    expect(core.open).toEqual([]);
   });
 
   it("is called at once", () => {

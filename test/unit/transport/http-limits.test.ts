@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../../src/crypto/aes-cbc-seal.ts";
 import type { Address, CarrierListener } from "../../../src/transport/carrier.ts";
@@ -6,17 +6,16 @@ import { createHttpCarrier, type HttpCarrier } from "../../../src/transport/http
 import type { CarrierLimits } from "../../../src/transport/limits.ts";
 import { MESSAGE_PATHS, MessageType } from "../../../src/wire/message-type.ts";
 import { bytes, data, echo, until } from "../../contract/carrier.ts";
-import { exchange, parseResponses, post } from "../../helpers/raw-http.ts";
+import { closeHeld, exchange, Held, post } from "../../helpers/raw-http.ts";
 
 const MIB = 1024 * 1024;
 const OPTIONS = { timeoutMs: 20_000, answerBytesMax: 70 * MIB };
 const PING = { type: MessageType.PING, payload: Buffer.of(0x20) };
 
 const carriers: HttpCarrier[] = [];
-const sockets: Socket[] = [];
 
 afterEach(async () => {
-  for (const socket of sockets.splice(0)) socket.destroy();
+  closeHeld();
   await Promise.all(carriers.splice(0).map((carrier) => carrier.close()));
 });
 
@@ -31,35 +30,6 @@ function serve(
   onRequest: CarrierListener["onRequest"] = echo,
 ): Promise<Address> {
   return create(limits).listen({ address: "127.0.0.1", port: 0 }, { onRequest });
-}
-
-/** A connection that sends what it is told and remembers what came back. */
-class Held {
-  readonly socket: Socket;
-  received = Buffer.alloc(0);
-  closed = false;
-
-  constructor({ address, port }: Address, localAddress = "127.0.0.1") {
-    this.socket = connect({ host: address, port, localAddress, noDelay: true });
-    sockets.push(this.socket);
-    this.socket.on("error", () => {});
-    this.socket.on("data", (chunk: Buffer) => {
-      this.received = Buffer.concat([this.received, chunk]);
-    });
-    this.socket.once("close", () => {
-      this.closed = true;
-    });
-  }
-
-  get statuses(): number[] {
-    return parseResponses(this.received).responses.map(({ status }) => status);
-  }
-
-  /** The head of a POST that announces a body. */
-  announce(path: string, length: number): this {
-    this.socket.write(`POST ${path} HTTP/1.1\r\nContent-Length: ${length}\r\n\r\n`);
-    return this;
-  }
 }
 
 async function expectQuickPing(at: Address): Promise<void> {
@@ -208,6 +178,34 @@ describe("D13: connections", () => {
     const fourth = new Held(at, "127.0.0.6");
     await until(() => fourth.closed);
     expect(three.every(({ closed }) => !closed)).toBe(true);
+  });
+
+  it("that have proven nothing make room, the oldest of the source with most of them", async () => {
+    const at = await serve({ connectionsMax: 5 });
+    const proven = new Held(at, "127.0.0.9");
+    proven.socket.write(post("/data", Buffer.of(MessageType.DATA)));
+    await until(() => proven.statuses.length === 1);
+    const lone = new Held(at, "127.0.0.3");
+    const many: Held[] = [];
+    for (let count = 0; count < 6; count++) {
+      const held = new Held(at, "127.0.0.4");
+      many.push(held);
+      await once(held.socket, "connect");
+    }
+    await until(() => many.filter(({ closed }) => closed).length === 3);
+    expect(many.map(({ closed }) => closed)).toEqual([true, true, true, false, false, false]);
+    // One each: the oldest of all goes.
+    const at3 = await serve({ connectionsMax: 3 });
+    const each: Held[] = [];
+    for (const source of [3, 4, 5, 6, 7]) {
+      const held = new Held(at3, `127.0.0.${source}`);
+      each.push(held);
+      await once(held.socket, "connect");
+    }
+    await until(() => each.filter(({ closed }) => closed).length === 2);
+    expect(each.map(({ closed }) => closed)).toEqual([true, true, false, false, false]);
+    await expectQuickPing(at3);
+    expect([proven.closed, lone.closed]).toEqual([false, false]);
   });
 
   it("with a header over 8 KiB are refused", async () => {
