@@ -22,6 +22,8 @@ const checks = [
   ["format and lint", tool("@biomejs/biome", "bin/biome", "ci", "--error-on-warnings", ".")],
   ["types", tool("typescript", "bin/tsc", "-p", "tsconfig.json")],
   ["lint with types", tool("eslint", "bin/eslint.js", "src", "test", "bench", "examples")],
+  // Fails for a public name without a text, and for a link that leads nowhere.
+  ["API reference", tool("typedoc", "bin/typedoc", "--emit", "none", "--logLevel", "Warn")],
 ];
 
 let passed = 0;

@@ -4,21 +4,33 @@
  * Each node owns a small map of strings that only it may write; every other node holds a live copy
  * and reads it locally.
  *
+ * Most programs need {@link DSNodeServer} and its events, {@link DSNodeEvents}. What can go wrong
+ * stands in {@link ERRORS}. {@link Carrier}, {@link CredentialStore}, {@link SignatureEngine} and
+ * what belongs to them are for those who replace parts of a node.
+ *
  * @example
  * import { DSNodeServer } from "distributed-state-network";
  *
  * const node = await DSNodeServer.start({ nodeId: "a", port: 8000 });
  * node.updateData("status", "ready");
- * @module
+ * @module distributed-state-network
  */
 
-export type { SignatureEngine, SignatureScheme } from "./crypto/signatures.ts";
+export type { KeyPair, KeyRules } from "./crypto/identity.ts";
+export type { RandomBytes } from "./crypto/random-pool.ts";
+export {
+  loadSignatureEngine,
+  type SignatureEngine,
+  type SignatureScheme,
+} from "./crypto/signatures.ts";
 export {
   DsnError,
   type DsnErrorCode,
   type DsnErrorDetails,
   ERRORS,
+  type ErrorEntry,
   type ErrorFamily,
+  type ErrorPlace,
   ValueTypeError,
 } from "./errors.ts";
 export { DSNodeConfig, type DSNodeConfigInput } from "./node/config.ts";
@@ -31,15 +43,36 @@ export {
   type StartOptions,
   type UpdateCallback,
 } from "./node/ds-node-server.ts";
-export type { Listener } from "./node/emitter.ts";
+export type { Emitter, Listener } from "./node/emitter.ts";
 export { Endpoint } from "./node/endpoint.ts";
 export type { DataMessage, DSNodeEvents, State, StateChange, Warning } from "./node/events.ts";
 export type { PeerInfo } from "./node/peer-info.ts";
 export type { WaitOptions } from "./node/waiting.ts";
 export type { WatchEvent, WatchOptions } from "./node/watch.ts";
 export type { PeerStatus } from "./protocol/index.ts";
-export type { CredentialStore, Credentials } from "./storage/credential-store.ts";
-export { createFileCredentialStore } from "./storage/file-credential-store.ts";
-export { createMemoryCredentialStore } from "./storage/memory-credential-store.ts";
-export type { Carrier } from "./transport/carrier.ts";
+export type {
+  CredentialStore,
+  Credentials,
+  SkippedCredential,
+} from "./storage/credential-store.ts";
+export {
+  createFileCredentialStore,
+  type FileCredentialStoreOptions,
+} from "./storage/file-credential-store.ts";
+export {
+  createMemoryCredentialStore,
+  type MemoryCredentialStoreOptions,
+} from "./storage/memory-credential-store.ts";
+export type {
+  Address,
+  Carrier,
+  CarrierListener,
+  FailureReason,
+  InboundRequest,
+  Message,
+  Outcome,
+  Reply,
+  RequestHandler,
+  RequestOptions,
+} from "./transport/carrier.ts";
 export { MessageType, PROTOCOL_VERSION } from "./wire/message-type.ts";

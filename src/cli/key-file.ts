@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { DsnError } from "../errors.ts";
 import { DSNodeConfig } from "../node/config.ts";
-import { CliError, fileError } from "./problems.ts";
+import { fileError } from "./problems.ts";
 import { printable, shellWord } from "./text.ts";
 
 /** A key is 32 digits; a file that is longer than this holds something else. */
@@ -18,15 +18,15 @@ const OTHERS = 0o077;
 export interface KeyFile {
   readonly key: string;
   /** Worth telling: others can read the file. */
-  readonly warning: CliError | undefined;
+  readonly warning: DsnError | undefined;
 }
 
 /**
  * Reads a network key.
  *
  * @param path `-` for `stdin`.
- * @throws {CliError} when the file cannot be read.
- * @throws {DsnError} `DSN_KEY_FORMAT`, naming the file.
+ * @throws {DsnError} `DSN_FILE` when the file cannot be read, `DSN_USAGE` when the path is a key,
+ *   `DSN_KEY_FORMAT` when the file holds none; each names the file.
  */
 export async function readKeyFile(
   path: string,
@@ -86,23 +86,23 @@ function decode(bytes: Buffer): string {
   return bytes.toString(wide ? "utf16le" : "utf8").replace(/^\ufeff/, "");
 }
 
-function sharedKey(path: string): CliError {
-  return new CliError("DSN_KEY_FILE_SHARED", `Others can read the key file ${printable(path)}`, {
+function sharedKey(path: string): DsnError {
+  return new DsnError("DSN_KEY_FILE_SHARED", `Others can read the key file ${printable(path)}`, {
     why: "whoever has the key can join the network and read everything",
     fix: [`chmod 600 ${shellWord(path)}`],
   });
 }
 
-function keyInsteadOfFile(): CliError {
-  return new CliError("DSN_USAGE", "Cannot use --key-file: that is a key, not the name of a file", {
+function keyInsteadOfFile(): DsnError {
+  return new DsnError("DSN_USAGE", "Cannot use --key-file: that is a key, not the name of a file", {
     why: "other users of a machine can read command lines, so a key never stands there",
     fix: ["put the key into a file and name the file", "make a new key, this one has been seen"],
   });
 }
 
-function withKeygen({ code, message, why, fix, cause }: CliError, path: string): CliError {
+function withKeygen({ code, message, why, fix, cause }: DsnError, path: string): DsnError {
   const make = `make a new key for a new network: dsn keygen --out ${shellWord(path)}`;
-  return new CliError(code, message, { why, fix: [...fix, make], cause });
+  return new DsnError(code, message, { why, fix: [...fix, make], cause });
 }
 
 function looksLikeKey(text: string): boolean {

@@ -4,10 +4,11 @@
  */
 import { randomUUID } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
+import { DsnError } from "../errors.ts";
 import { DSNodeServer } from "../node/ds-node-server.ts";
 import { keyId } from "./key-file.ts";
 import type { Output } from "./output.ts";
-import { CliError, fileError } from "./problems.ts";
+import { fileError } from "./problems.ts";
 import { printable, shellWord } from "./text.ts";
 
 export interface KeygenFlags {
@@ -41,7 +42,7 @@ async function create(path: string, key: string): Promise<void> {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
       throw fileError(`write the key file ${printable(path)}`, error);
     }
-    throw new CliError("DSN_FILE_EXISTS", `${printable(path)} is there already; nothing written`, {
+    throw new DsnError("DSN_FILE_EXISTS", `${printable(path)} is there already; nothing written`, {
       why: "nodes that use the key in it would no longer understand those with a new one",
       fix: [
         "write elsewhere: dsn keygen --out other.key",

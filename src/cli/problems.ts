@@ -4,41 +4,9 @@
  */
 import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../errors.ts";
 
-/** Codes that only the command line has, with their exit codes. */
-const CLI_ERRORS = {
-  DSN_USAGE: { exit: 2, says: "The command line cannot be understood" },
-  DSN_FILE: { exit: 1, says: "A file cannot be read or written" },
-  DSN_FILE_EXISTS: { exit: 8, says: "The file is there already" },
-  DSN_KEY_FILE_SHARED: { exit: 1, says: "Others on this machine can read the key file" },
-  DSN_UNEXPECTED: { exit: 1, says: "This should not happen" },
-} as const satisfies Record<string, { exit: number; says: string }>;
-
-type CliErrorCode = keyof typeof CLI_ERRORS;
-
-interface CliErrorDetails {
-  readonly why?: string | undefined;
-  readonly fix?: readonly string[] | undefined;
-  readonly cause?: unknown;
-}
-
-/** What the command line itself has to complain about. */
-export class CliError extends Error {
-  override readonly name = "CliError";
-  readonly code: CliErrorCode;
-  readonly why: string | undefined;
-  readonly fix: readonly string[];
-
-  constructor(code: CliErrorCode, message: string, details: CliErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
-    this.code = code;
-    this.why = details.why;
-    this.fix = details.fix ?? [];
-  }
-}
-
 /** An error, ready to be shown. */
 export interface Problem {
-  readonly code: CliErrorCode | DsnErrorCode;
+  readonly code: DsnErrorCode;
   readonly message: string;
   readonly why: string | undefined;
   readonly fix: readonly string[];
@@ -59,10 +27,6 @@ const ADVICE: Partial<Record<DsnErrorCode, (advice: Advice) => Advice>> = {
 
 /** The form of an error for people and programs. */
 export function toProblem(error: unknown): Problem {
-  if (error instanceof CliError) {
-    const { code, message, why, fix } = error;
-    return { code, message, why, fix };
-  }
   if (error instanceof ValueTypeError) {
     return { code: error.code, message: error.message, why: undefined, fix: [] };
   }
@@ -80,9 +44,7 @@ export function toProblem(error: unknown): Problem {
 }
 
 export function exitCodeOf({ code }: Problem): number {
-  return code in CLI_ERRORS
-    ? CLI_ERRORS[code as CliErrorCode].exit
-    : ERRORS[code as DsnErrorCode].exit;
+  return ERRORS[code].exit;
 }
 
 function unexpected(error: unknown): Problem {
@@ -96,10 +58,10 @@ function unexpected(error: unknown): Problem {
 }
 
 /** The error for a file that the system does not let us read or write. */
-export function fileError(what: string, error: unknown): CliError {
+export function fileError(what: string, error: unknown): DsnError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const known = FILE_ERRORS[code];
-  return new CliError("DSN_FILE", `Cannot ${what}`, {
+  return new DsnError("DSN_FILE", `Cannot ${what}`, {
     why: known?.why ?? (error instanceof Error ? error.message : String(error)),
     fix: [known?.fix ?? "check the path and the disk"],
     cause: error,

@@ -6,7 +6,6 @@ import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import { DsnError } from "../errors.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "../node/config.ts";
-import { CliError } from "./problems.ts";
 import { printable } from "./text.ts";
 
 /** What commander makes of the command line. */
@@ -79,7 +78,7 @@ export function parseId(text: string): string {
 export function parsePort(text: string): number {
   const port = /^[0-9]{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) {
-    throw new CliError(
+    throw new DsnError(
       "DSN_USAGE",
       `Cannot use --port "${printable(text, 40)}": must be a whole number, 0 to 65535`,
       { fix: [EXAMPLES["--port"] ?? ""] },
@@ -111,7 +110,7 @@ export function collectSet(
 ): ReadonlyMap<string, string> {
   const split = text.indexOf("=");
   if (split < 1) {
-    throw new CliError("DSN_USAGE", `Cannot use --set "${printable(text, 40)}": write KEY=VALUE`, {
+    throw new DsnError("DSN_USAGE", `Cannot use --set "${printable(text, 40)}": write KEY=VALUE`, {
       fix: ["for example --set status=online"],
     });
   }

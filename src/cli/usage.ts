@@ -3,13 +3,13 @@
  * @module
  */
 import type { CommanderError } from "commander";
-import { CliError } from "./problems.ts";
+import { DsnError } from "../errors.ts";
 
 /** Names that people try for the network key; it is never given as a value. */
 const KEY_OPTIONS = /^--(?:aes-?key|network-?key|key|secret|password)$/i;
 
 /** What commander says, in our words. */
-export function usageError(error: CommanderError, args: readonly string[]): CliError {
+export function usageError(error: CommanderError, args: readonly string[]): DsnError {
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /\(Did you mean (?:one of )?(.*)\?\)/
     .exec(second)?.[1]
@@ -20,34 +20,34 @@ export function usageError(error: CommanderError, args: readonly string[]): CliE
     // What follows "=" may be a secret.
     const option = unknownOption.split("=")[0] ?? "";
     if (KEY_OPTIONS.test(option)) return keyAsOption(option);
-    return new CliError("DSN_USAGE", `There is no option ${option}`, {
+    return new DsnError("DSN_USAGE", `There is no option ${option}`, {
       fix: suggestion === undefined ? [help] : [`did you mean ${suggestion}?`, help],
     });
   }
   const unknownCommand = /^unknown command '(.*)'$/s.exec(first)?.[1];
   if (unknownCommand !== undefined) {
-    return new CliError("DSN_USAGE", `There is no command "${unknownCommand}"`, {
+    return new DsnError("DSN_USAGE", `There is no command "${unknownCommand}"`, {
       fix: suggestion === undefined ? [help] : [`did you mean dsn ${suggestion}?`, help],
     });
   }
   const bare = /^option '(.*)' argument missing$/.exec(first)?.[1];
   if (bare !== undefined) {
-    return new CliError("DSN_USAGE", `The option ${bare.split(" ")[0]} needs a value`, {
+    return new DsnError("DSN_USAGE", `The option ${bare.split(" ")[0]} needs a value`, {
       fix: [`write ${bare}`, help],
     });
   }
   if (error.code === "commander.excessArguments") {
-    return new CliError("DSN_USAGE", "There are words too many on the command line", {
+    return new DsnError("DSN_USAGE", "There are words too many on the command line", {
       why: "this command takes options only",
       fix: ["put values with spaces in quotes", help],
     });
   }
   const message = first.slice(0, 1).toUpperCase() + first.slice(1);
-  return new CliError("DSN_USAGE", message, { fix: [help] });
+  return new DsnError("DSN_USAGE", message, { fix: [help] });
 }
 
-function keyAsOption(option: string): CliError {
-  return new CliError("DSN_USAGE", `There is no option ${option}`, {
+function keyAsOption(option: string): DsnError {
+  return new DsnError("DSN_USAGE", `There is no option ${option}`, {
     why: "other users of a machine can read command lines, so a key never stands there",
     fix: ["put the key into a file: --key-file network.key", "or pipe it in: --key-file -"],
   });

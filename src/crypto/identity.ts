@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { RandomBytes } from "./random-pool.ts";
 import { PRIVATE_KEY_BYTES, type SignatureEngine } from "./signature-engine.ts";
 
+/** The two halves of a node's identity. */
 export interface KeyPair {
   /** 32 bytes, big-endian. Never logged, never sent. */
   readonly privateKey: Uint8Array;

@@ -21,7 +21,9 @@ export const SIGNATURE_BYTES = 64;
 /** What keeps two signatures of one message apart. */
 export const ENTROPY_BYTES = 32;
 
+/** What signs with an identity, and verifies those of others: ECDSA on secp256k1. */
 export interface SignatureEngine {
+  /** Which library does the work: for logs. */
   readonly name: "libsecp256k1" | "openssl";
 
   /**

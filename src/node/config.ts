@@ -1,5 +1,5 @@
 /**
- * How a node is set up: every field of the seed's `DSNodeConfig`, checked once.
+ * How a node is set up: every field of the reference's `DSNodeConfig`, checked once.
  *
  * Source: the reference's `DSNodeConfig`.
  * @module
@@ -26,11 +26,20 @@ export interface DSNodeConfigInput {
   readonly credentialDir?: string | undefined;
   /** TCP port to listen on. 0 picks a free one and advertises that. @default 0 */
   readonly port?: number | undefined;
-  /** The address that peers shall call. Default: what peers see us call from. */
+  /**
+   * The IP address or host name that peers shall call. Set it where what peers see this node call
+   * from is not where they reach it: behind NAT, in containers. @default what peers see
+   */
   readonly networkIp?: string | null | undefined;
-  /** The network key, 32 hex digits. Without it everything travels in clear text. */
+  /**
+   * The network key, 32 hex digits: `DSNodeServer.generateKey()`, `dsn keygen`. Without it
+   * everything travels in clear text and anybody may join.
+   */
   readonly aesKey?: string | null | undefined;
-  /** Nodes to join through. Empty for a first node. @default [] */
+  /**
+   * Nodes to join through, tried for ever, all of them: any that are usually up. Empty for a first
+   * node; a node's own address among them does no harm. @default []
+   */
   readonly bootstrapNodes?:
     | readonly (Endpoint | { address: string; port: number } | string)[]
     | undefined;
@@ -92,7 +101,7 @@ const schema = z.strictObject({
   udp: z.boolean().default(true),
 });
 
-/** The seed's name of each field, and ours. */
+/** The reference's name of each field, and ours. */
 const SNAKE_CASE = {
   node_id: "nodeId",
   logging_dir: "loggingDir",
@@ -119,16 +128,25 @@ type FieldName = (typeof SNAKE_CASE)[keyof typeof SNAKE_CASE];
  * });
  */
 export class DSNodeConfig {
+  /** The name of this node, unique in its network. */
   readonly nodeId: string;
+  /** Not used; kept for programs that come from the reference. */
   readonly loggingDir: string;
+  /** Folder that holds the identity and the keys of known peers. */
   readonly credentialDir: string;
+  /** TCP port to listen on; 0 for any free one, which `DSNodeServer.port` then tells. */
   readonly port: number;
+  /** The address that peers shall call; undefined for what they see this node call from. */
   readonly networkIp: string | undefined;
   /** Not shown by `console.log` or `JSON.stringify`; {@link toDict} has it. */
   declare readonly aesKey: string | undefined;
+  /** Nodes to join through. */
   readonly bootstrapNodes: readonly Endpoint[];
+  /** The only nodes let in; empty for everybody who has the network key. */
   readonly whitelistNodeIds: readonly string[];
+  /** Address to listen on; undefined for the default. */
   readonly bind: string | undefined;
+  /** Whether small messages may travel in datagrams. */
   readonly udp: boolean;
 
   /** @throws {DsnError} `DSN_CONFIG` or `DSN_KEY_FORMAT`, naming the field, its value and the rule. */
@@ -148,9 +166,13 @@ export class DSNodeConfig {
   }
 
   /**
-   * Reads the seed's dictionary; snake_case and camelCase both work.
+   * Reads the reference's dictionary; snake_case and camelCase both work.
    *
-   * @throws {DsnError} as the constructor; also for a field that does not exist.
+   * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT` as the constructor; also for a field that does
+   *   not exist, or is given in both spellings.
+   *
+   * @example
+   * DSNodeConfig.fromDict(JSON.parse(await readFile("dsn.json", "utf8")));
    */
   static fromDict(dict: Readonly<Record<string, unknown>>): DSNodeConfig {
     const input: Record<string, unknown> = {};
@@ -164,7 +186,7 @@ export class DSNodeConfig {
     return new DSNodeConfig(input as unknown as DSNodeConfigInput);
   }
 
-  /** The seed's dictionary, with the network key in it. What it holds, {@link fromDict} reads. */
+  /** The reference's dictionary, *with the network key in it*. What it holds, {@link fromDict} reads. */
   toDict(): Record<string, unknown> {
     const dict: Record<string, unknown> = {
       node_id: this.nodeId,

@@ -1,7 +1,7 @@
 /**
  * The public face of a node.
  *
- * The names are the seed's, in camelCase; the order of arguments is the seed's too.
+ * The names are the reference's, in camelCase; the order of arguments is the reference's too.
  * @module
  */
 import type { Server } from "node:http";
@@ -19,31 +19,54 @@ import { checkEntry, toBytes } from "./values.ts";
 import { type Condition, type WaitOptions, waitFor } from "./waiting.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
 
-/** Called when a peer is gone. The seed passes nothing; we pass the peer. */
+/**
+ * Called when a peer is gone. The reference passes nothing; here it is given the peer.
+ * What it throws, or its promise is rejected with, becomes a warning `DSN_CALLBACK_FAILED`.
+ */
 export type DisconnectCallback = (peer: PeerInfo) => unknown;
-/** Called after another node's state changed. The seed passes nothing; we pass the change. */
+/**
+ * Called after another node's state changed here. The reference passes nothing; here it is given
+ * the change. What it throws becomes a warning `DSN_CALLBACK_FAILED`.
+ */
 export type UpdateCallback = (change: StateChange) => unknown;
-/** Called with the bytes that another node sent, and its id. The bytes are the callback's own. */
+/**
+ * Called with the bytes that another node sent, and its id. The bytes are the callback's own, and
+ * what is in them is as trustworthy as that node. What it throws becomes a warning
+ * `DSN_CALLBACK_FAILED`; the sender does not hear of it.
+ */
 export type ReceiveCallback = (data: Uint8Array, from: string) => unknown;
 
+/**
+ * What {@link DSNodeServer.start} takes besides the configuration.
+ *
+ * @example
+ * await DSNodeServer.start(config, { state: { status: "idle" }, signal: stopping.signal });
+ */
 export interface StartOptions {
+  /** Called when a peer is gone. */
   readonly disconnect?: DisconnectCallback | undefined;
+  /** Called after another node's state changed. */
   readonly update?: UpdateCallback | undefined;
+  /** Called with what other nodes send. */
   readonly receive?: ReceiveCallback | undefined;
   /** State to begin with, so that nobody sees the node without it. */
   readonly state?: Readonly<Record<string, string>> | undefined;
   /** Aborting stops the node. */
   readonly signal?: AbortSignal | undefined;
-  /** Replaces sockets, disk or clock: for tests and for embedding. */
+  /** Replaces sockets, disk, clock or the times of the protocol: for tests and for embedding. */
   readonly parts?: Partial<DSNodeParts> | undefined;
 }
 
-/** How a send to one of several nodes ended. */
+/** How a send to one of several nodes ended; the errors are those of {@link DSNodeServer.sendToNode}. */
 export type SendResult = { readonly ok: true } | { readonly ok: false; readonly error: DsnError };
 
 /**
  * A node of a Distributed State Network: it owns a small map of strings, and holds a live copy of
  * everybody else's.
+ *
+ * Most programs need only this class. Every method that writes, sends, reads or waits throws
+ * {@link DsnError} with the code `DSN_STOPPED` on a node that has not started; once stopped, what
+ * it held can still be read.
  *
  * @example
  * const node = await DSNodeServer.start({ nodeId: "worker-1", port: 8001, bootstrapNodes: ["10.0.0.5:8000"] });
@@ -51,7 +74,9 @@ export type SendResult = { readonly ok: true } | { readonly ok: false; readonly 
  * node.readData("worker-2", "status");
  */
 export class DSNodeServer implements AsyncDisposable {
+  /** What it was made with, every default filled in. */
   readonly config: DSNodeConfig;
+  /** The part that runs the protocol core on sockets and timers; for diagnosis and embedding. */
   readonly node: DSNode;
   /** The server that peers call; undefined for a node on another carrier than HTTP. */
   readonly httpServer: Server | undefined;
@@ -64,9 +89,21 @@ export class DSNodeServer implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined;
 
   /**
-   * Prepares a node; {@link DSNodeServer.start} also starts it, which is what most programs want.
+   * Prepares a node; `DSNodeServer.start()` also starts it, which is what most programs want.
+   * With the constructor, listeners can be added before anything happens.
    *
+   * @param config Its name, port, network key and whom to join.
+   * @param disconnectCallback Called with each peer that is gone; or an options object instead of
+   *   all three.
+   * @param updateCallback Called with each change of another node's state.
+   * @param receiveCallback Called with the bytes that a node sent, and its id.
    * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT`.
+   * @throws {ValueTypeError} when the state to begin with holds something else than strings.
+   *
+   * @example
+   * const node = new DSNodeServer({ nodeId: "a" });
+   * node.on("warning", ({ error }) => console.error(error.code, error.message));
+   * await node.start();
    */
   constructor(
     config: DSNodeConfig | DSNodeConfigInput,
@@ -101,7 +138,8 @@ export class DSNodeServer implements AsyncDisposable {
    * Starts a node: binds its port, loads or makes its identity, and tries to join.
    *
    * Resolves when the port is bound and every bootstrap node has been tried once, *joined or not*,
-   * as in the seed. Joining goes on for ever; {@link waitForPeers} waits for it.
+   * as in the reference; after 10 s at the latest. Joining goes on for ever; {@link waitForPeers}
+   * waits for it.
    *
    * @param config Its name, port, network key and whom to join.
    * @param disconnectCallback Called with each peer that is gone; or an options object instead of
@@ -109,8 +147,15 @@ export class DSNodeServer implements AsyncDisposable {
    * @param updateCallback Called with each change of another node's state.
    * @param receiveCallback Called with the bytes that a node sent, and its id.
    * @throws {DsnError} `DSN_CONFIG`, `DSN_KEY_FORMAT`, `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`,
-   *   `DSN_IDENTITY_UNREADABLE`; the reason of the signal when that aborts. Nothing is left running
-   *   then.
+   *   `DSN_STATE_TOO_LARGE`, `DSN_IDENTITY_UNREADABLE`; the reason of the signal when that aborts.
+   *   Nothing is left running then.
+   * @throws {ValueTypeError} when the state to begin with holds something else than strings.
+   *
+   * @example
+   * const node = await DSNodeServer.start(
+   *   { nodeId: "worker-1", port: 8001, aesKey, bootstrapNodes: ["10.0.0.5:8000"] },
+   *   { state: { status: "idle" }, receive: (data, from) => console.log(from, data.length) },
+   * );
    */
   static async start(
     config: DSNodeConfig | DSNodeConfigInput,
@@ -123,12 +168,19 @@ export class DSNodeServer implements AsyncDisposable {
     return server;
   }
 
-  /** A new network key, 32 hex digits. All nodes of a network share one; who has it is a member. */
+  /**
+   * A new network key, 32 hex digits. All nodes of a network share one; who has it is a member and
+   * reads everything. Keep it in a file with mode 0600, never in a command line.
+   */
   static generateKey(): string {
     return generateNetworkKey();
   }
 
-  /** Starts a node made with the constructor. Calling it again returns the same promise. */
+  /**
+   * Starts a node made with the constructor. Calling it again returns the same promise.
+   *
+   * @throws {DsnError} as `DSNodeServer.start()`.
+   */
   start(): Promise<void> {
     this.#starting ??= this.#start();
     return this.#starting;
@@ -152,7 +204,10 @@ export class DSNodeServer implements AsyncDisposable {
 
   /**
    * Stops the node and frees port, timers and files. Safe to call twice, and during the start.
-   * Its state and its copies stay readable; nothing is sent any more.
+   * Its state and its copies stay readable; nothing is sent any more. It cannot start again.
+   *
+   * Nobody is told goodbye: peers notice by themselves, within about a second where the connection
+   * was kept open.
    */
   async stop(): Promise<void> {
     this.#running = false;
@@ -161,6 +216,7 @@ export class DSNodeServer implements AsyncDisposable {
     await this.#starting?.catch(() => undefined);
   }
 
+  /** {@link stop}, at the end of a block: `await using node = await DSNodeServer.start(…)`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
@@ -180,12 +236,15 @@ export class DSNodeServer implements AsyncDisposable {
     return this.config.nodeId;
   }
 
-  /** The port that the node really listens on; `config.port` may be 0. */
+  /** The port that the node really listens on; `config.port` may be 0, and is given before the start. */
   get port(): number {
     return this.node.bound?.port ?? this.config.port;
   }
 
-  /** Of this node's identity, `SHA256:…`: what others compare, and write into whitelists. */
+  /**
+   * Of this node's identity, `SHA256:…`: what others compare, and write into whitelists. Undefined
+   * before the start.
+   */
   get fingerprint(): string | undefined {
     return this.node.fingerprint;
   }
@@ -195,7 +254,12 @@ export class DSNodeServer implements AsyncDisposable {
     return this.node.keyId;
   }
 
-  /** Where peers are told to call us, and where they saw us call from. */
+  /**
+   * Where peers are told to call this node, and the IP address that they saw it call from; each
+   * undefined while nothing is known.
+   *
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   */
   addresses(): {
     readonly advertised: Endpoint | undefined;
     readonly observed: string | undefined;
@@ -213,6 +277,9 @@ export class DSNodeServer implements AsyncDisposable {
    * It is visible here at once and does not wait for anybody; writes of one turn of the event loop
    * travel together. A peer that is down gets the newest state when it is back.
    *
+   * @param key At most 1,024 bytes of UTF-8.
+   * @param value The whole state has at most 8 MiB as JSON, and every write sends all of it to
+   *   everybody: keep it small.
    * @throws {ValueTypeError} when key or value is not a string; the state is then as it was.
    * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
    */
@@ -225,7 +292,11 @@ export class DSNodeServer implements AsyncDisposable {
    * Sets and deletes several keys in one version: all or nothing.
    *
    * @param changes `undefined` deletes a key.
-   * @throws as {@link updateData}.
+   * @throws {ValueTypeError} when a value is not a string; the state is then as it was.
+   * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
+   *
+   * @example
+   * node.updateMany({ temperature: "72.5", unit: "F", error: undefined });
    */
   updateMany(changes: Readonly<Record<string, string | undefined>>): void {
     const checked = new Map<string, string | undefined>();
@@ -236,7 +307,13 @@ export class DSNodeServer implements AsyncDisposable {
     this.node.write(checked);
   }
 
-  /** Deletes a key of this node's state. True if it was there. Python peers see the removal too. */
+  /**
+   * Deletes a key of this node's state. Python peers see the removal too.
+   *
+   * @returns Whether the key was there.
+   * @throws {ValueTypeError} when the key is not a string.
+   * @throws {DsnError} `DSN_STOPPED`.
+   */
   deleteKey(key: string): boolean {
     checkEntry(key, "");
     const there = this.readData(this.nodeId(), key) !== undefined;
@@ -249,26 +326,49 @@ export class DSNodeServer implements AsyncDisposable {
   /**
    * The value of a key in this node's copy of a node's state. Asks nobody, never waits.
    *
-   * @returns `undefined` for an unknown key *or node*; the seed raises for the latter.
+   * A node that is gone is unknown until it is back. Values are what their owner wrote: check them
+   * before you trust or print them.
+   *
+   * @returns `undefined` for an unknown key *or node*; the reference raises for the latter.
+   * @throws {DsnError} `DSN_STOPPED` before the start.
    */
   readData(nodeId: string, key: string): string | undefined {
     return this.node.core.entriesOf(nodeId)?.get(key);
   }
 
-  /** All entries of one node, frozen; this node's by default. `undefined` for an unknown node. */
+  /**
+   * All entries of one node, as a frozen object of this moment.
+   *
+   * @param nodeId This node by default.
+   * @returns `undefined` for an unknown node.
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   */
   getAll(nodeId: string = this.nodeId()): State | undefined {
     const entries = this.node.core.entriesOf(nodeId);
     return entries === undefined ? undefined : toState(entries);
   }
 
-  /** Everything this node knows, of one moment: node id → its state. */
+  /**
+   * Everything this node knows, of one moment: node id → its state. This node is in it.
+   *
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   */
   snapshot(): Readonly<Record<string, State>> {
     const snapshot: Record<string, State> = Object.create(null);
     for (const nodeId of this.peers()) snapshot[nodeId] = this.getAll(nodeId) ?? {};
     return Object.freeze(snapshot);
   }
 
-  /** `[nodeId, key, value]` of all entries, or of those that match; `*` stands for any text. */
+  /**
+   * `[nodeId, key, value]` of all entries, or of those that match.
+   *
+   * @param filter `*` stands for any text, in node ids and in keys.
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   *
+   * @example
+   * for (const [nodeId, , value] of node.entries({ node: "sensor_*", key: "temperature" }))
+   *   console.log(nodeId, value);
+   */
   *entries(
     filter: { readonly node?: string; readonly key?: string } = {},
   ): IterableIterator<[nodeId: string, key: string, value: string]> {
@@ -284,18 +384,36 @@ export class DSNodeServer implements AsyncDisposable {
 
   // ---- peers ----------------------------------------------------------------------------------
 
-  /** Ids of all nodes that are there, *this one included*, as in the seed; itself first. */
+  /**
+   * Ids of all nodes that are there, *this one included*, as in the reference; itself first.
+   *
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   */
   peers(): string[] {
     return [this.nodeId(), ...this.remotePeers()];
   }
 
-  /** Ids of all other nodes that are there. */
+  /**
+   * Ids of all other nodes that are there.
+   *
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   */
   remotePeers(): string[] {
     return this.node.core.presentIds();
   }
 
-  /** What is known of every other node, those that are gone or not let in included. */
+  /**
+   * What is known of every other node, those that are gone or not let in included: the place to
+   * look when somebody is missing.
+   *
+   * @throws {DsnError} `DSN_STOPPED` before the start.
+   *
+   * @example
+   * for (const { nodeId, status, reason } of node.peerInfo())
+   *   console.log(nodeId, status, reason?.message ?? "");
+   */
   peerInfo(): PeerInfo[];
+  /** What is known of one other node; undefined if it was never met. */
   peerInfo(nodeId: string): PeerInfo | undefined;
   peerInfo(nodeId?: string): PeerInfo[] | PeerInfo | undefined {
     const all = this.node.peerInfo();
@@ -304,7 +422,12 @@ export class DSNodeServer implements AsyncDisposable {
 
   /**
    * Forgets the pinned key of a node, so that it can come back with another: after it has been
-   * reinstalled. Until then the changed identity is refused.
+   * reinstalled. Until then the changed identity is refused (`DSN_PEER_IDENTITY_CHANGED`).
+   *
+   * It is forgotten here only. The next key that claims the id is believed: do it when you know
+   * that the node is coming.
+   *
+   * @throws {DsnError} `DSN_STOPPED`.
    */
   forgetIdentity(nodeId: string): void {
     this.node.forgetIdentity(nodeId);
@@ -316,11 +439,15 @@ export class DSNodeServer implements AsyncDisposable {
    * Sends bytes to one node. Resolves when that node has taken them; they are delivered at most
    * once, not stored, and in no promised order.
    *
-   * @param data Text is sent as UTF-8. At most 64 MiB.
+   * @param nodeId A node that is there; this node may send to itself.
+   * @param data Text is sent as UTF-8. At most 64 MiB. Bytes are copied at once.
    * @param options `timeout` in milliseconds for all of it, 0 for no limit; by default what the size
-   *   needs, and at least 10 s.
+   *   needs, and at least 10 s. Aborting rejects with the signal's reason; what is under way may
+   *   arrive nevertheless.
    * @throws {DsnError} `DSN_UNKNOWN_NODE`, `DSN_UNREACHABLE`, `DSN_DELIVERY_UNKNOWN` when it may or
-   *   may not have arrived, `DSN_MESSAGE_TOO_LARGE`, `DSN_DATA_AMBIGUOUS`, `DSN_STOPPED`.
+   *   may not have arrived, `DSN_MESSAGE_TOO_LARGE`, `DSN_DATA_AMBIGUOUS`, `DSN_STOPPED`; or why
+   *   that node refuses us, such as `DSN_ONE_WAY`.
+   * @throws {ValueTypeError} for anything but text and bytes.
    */
   async sendToNode(
     nodeId: string,
@@ -334,7 +461,18 @@ export class DSNodeServer implements AsyncDisposable {
     await (signal === undefined ? sent : abortable(sent, signal));
   }
 
-  /** Sends bytes to all other nodes, or those named; one result for each, none is thrown. */
+  /**
+   * Sends bytes to all other nodes that are there, or to those named. Resolves when each of them
+   * has taken the bytes, or has failed to: one result for each, none is thrown.
+   *
+   * @param options As of {@link sendToNode}, for each receiver; `to` names the receivers. Aborting
+   *   rejects with the signal's reason.
+   * @throws {ValueTypeError} for anything but text and bytes.
+   *
+   * @example
+   * for (const [nodeId, result] of await node.broadcast("hello"))
+   *   if (!result.ok) console.log(nodeId, result.error.message);
+   */
   async broadcast(
     data: string | Uint8Array,
     options: WaitOptions & { readonly to?: readonly string[] | undefined } = {},
@@ -372,7 +510,18 @@ export class DSNodeServer implements AsyncDisposable {
 
   // ---- watching and waiting -------------------------------------------------------------------
 
-  /** Calls `listener` at each event of that name, until the function that this returns is called. */
+  /**
+   * Calls `listener` at each event of that name, until the function that this returns is called.
+   *
+   * Listeners are called after what they are told of has happened, in the order in which they were
+   * added. What one throws becomes a warning and harms none of the others.
+   *
+   * @param event See {@link DSNodeEvents}.
+   * @returns The undo.
+   *
+   * @example
+   * const stopListening = node.on("peer:join", ({ nodeId }) => console.log(nodeId, "is here"));
+   */
   on<Name extends keyof DSNodeEvents>(
     event: Name,
     listener: Listener<DSNodeEvents[Name]>,
@@ -383,6 +532,8 @@ export class DSNodeServer implements AsyncDisposable {
   /**
    * Changes as they come, after what is there already. Ends when the node stops, the signal aborts
    * or the loop is left. A slow reader gets the newest value of each key, never a growing queue.
+   *
+   * The entries of a node that leaves do not come as deletions: see the event `peer:leave`.
    *
    * @example
    * for await (const { nodeId, value } of node.watch({ key: "temperature" })) console.log(nodeId, value);
@@ -395,8 +546,11 @@ export class DSNodeServer implements AsyncDisposable {
   }
 
   /**
-   * Resolves when that many other nodes, or all those named, are there.
+   * Resolves when that many other nodes, or all those named, are there; at once if they are.
    *
+   * @param wanted How many other nodes, or the ids of all that are needed.
+   * @param options `timeout` in milliseconds, by default 30,000, 0 for no limit; and a signal.
+   * @returns All other nodes that are there then.
    * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
    */
   waitForPeers(wanted: number | readonly string[], options?: WaitOptions): Promise<PeerInfo[]> {
@@ -417,8 +571,11 @@ export class DSNodeServer implements AsyncDisposable {
   }
 
   /**
-   * Resolves with the value of a key as soon as it is there and `accept` likes it.
+   * Resolves with the value of a key as soon as it is there and `accept` likes it; the node need
+   * not have joined yet.
    *
+   * @param accept Called with each value; by default any will do. What it throws, this rejects with.
+   * @param options `timeout` in milliseconds, by default 30,000, 0 for no limit; and a signal.
    * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
    */
   waitForKey(

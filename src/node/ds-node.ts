@@ -34,13 +34,17 @@ const debug = debuglog("dsn");
 
 /** What a node is built from besides its configuration. Tests swap these. */
 export interface DSNodeParts {
+  /** What brings messages to peers and back. */
   readonly carrier: Carrier;
+  /** What keeps the identity and the keys of peers. */
   readonly store: CredentialStore;
+  /** What signs and verifies. @default the fastest that this machine has */
   readonly engine?: SignatureEngine | undefined;
+  /** Times of the protocol that are not as usual. */
   readonly settings?: Partial<Settings> | undefined;
   /** What native peers may use with this node, such as `udp`: told in its signed HELLO. */
   readonly features?: readonly string[] | undefined;
-  /** The wall clock, in Unix seconds. */
+  /** The wall clock, in Unix seconds with fractions; versions are made from it. */
   readonly unixSeconds?: (() => number) | undefined;
 }
 
@@ -49,8 +53,14 @@ const FIRST_ROUND_MS_MAX = 10_000;
 
 type RequestEffect = Extract<Effect, { kind: "request" }>;
 
+/**
+ * The node behind a {@link DSNodeServer}: its life, its effects and its events. For diagnosis and
+ * for those who embed a node in parts of their own; it offers no more than the server does.
+ */
 export class DSNode {
+  /** What it was made with. */
   readonly config: DSNodeConfig;
+  /** What it tells; `DSNodeServer.on()` listens here. */
   readonly events: Emitter<DSNodeEvents>;
   readonly #teller: Teller;
   readonly #parts: DSNodeParts;
@@ -71,6 +81,7 @@ export class DSNode {
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
   #onFirstRound: (() => void) | undefined;
 
+  /** Prepares a node on these parts. {@link start} starts it. */
   constructor(config: DSNodeConfig, parts: DSNodeParts) {
     this.config = config;
     this.#parts = parts;
@@ -199,12 +210,17 @@ export class DSNode {
 
   // ---- what the core offers -------------------------------------------------------------------
 
-  /** The core, for reading. @throws {DsnError} `DSN_STOPPED` before the start and after the stop. */
+  /** The core, for reading. @throws {DsnError} `DSN_STOPPED` before the start. */
   get core(): NodeCore {
     if (this.#core === undefined) throw stoppedError("use this node before it has started");
     return this.#core;
   }
 
+  /**
+   * Writes to its own state; `undefined` deletes a key. Keys and values have been checked.
+   *
+   * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; the state is then as it was.
+   */
   write(changes: ReadonlyMap<string, string | undefined>): void {
     this.#checkRunning("write");
     this.#step({ kind: "write", changes });
@@ -234,11 +250,13 @@ export class DSNode {
     });
   }
 
+  /** See `DSNodeServer.forgetIdentity`. @throws {DsnError} `DSN_STOPPED`. */
   forgetIdentity(nodeId: string): void {
     this.#checkRunning("forget an identity");
     this.#step({ kind: "forget", nodeId });
   }
 
+  /** What is known of every other node. @throws {DsnError} `DSN_STOPPED` before the start. */
   peerInfo(): PeerInfo[] {
     const now = this.#now();
     return this.core.members().map((member) => toPeerInfo(member, now));
@@ -364,7 +382,10 @@ export class DSNode {
 
   // ---- telling --------------------------------------------------------------------------------
 
-  /** See {@link Teller.eventsFromNow}. */
+  /**
+   * For a listener: the function returned says whether the event that it is told came after this
+   * call. What came before can be read already, and is told a moment later.
+   */
   eventsFromNow(): () => boolean {
     return this.#teller.eventsFromNow();
   }

@@ -3,15 +3,18 @@
  * @module
  */
 
+/** Called with what an event brings. What it throws or rejects with becomes a warning. */
 export type Listener<Payload> = (payload: Payload) => unknown;
 
 /** Told of what a listener threw, or what its promise was rejected with. */
 export type OnListenerError = (event: string, error: unknown) => void;
 
+/** Typed events: a map of names to payloads. */
 export class Emitter<Events extends object> {
   readonly #listeners = new Map<keyof Events, Set<Listener<never>>>();
   readonly #onError: OnListenerError;
 
+  /** @param onError Told of what listeners throw. */
   constructor(onError: OnListenerError) {
     this.#onError = onError;
   }
@@ -25,10 +28,12 @@ export class Emitter<Events extends object> {
     return () => void listeners.delete(own);
   }
 
+  /** Whether anybody listens to that event. */
   hasListeners(event: keyof Events): boolean {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
+  /** Tells all who listen now, in the order in which they began to. Never throws. */
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
     for (const listener of [...(this.#listeners.get(event) ?? [])]) {
       callSafely(

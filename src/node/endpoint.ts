@@ -15,7 +15,13 @@ export class Endpoint {
   /** 1 to 65535. */
   readonly port: number;
 
-  /** @throws {DsnError} `DSN_CONFIG` for anything that cannot be called. */
+  /**
+   * Checked when it is made, never looked up.
+   *
+   * @param address An IP address or host name; IPv6 without brackets.
+   * @param port 1 to 65535.
+   * @throws {DsnError} `DSN_CONFIG` for anything that cannot be called.
+   */
   constructor(address: string, port: number) {
     if (typeof address !== "string" || !isHostAddress(address)) {
       throw unusable(String(address), "the address must be an IP address or a host name");
@@ -43,10 +49,12 @@ export class Endpoint {
     return new Endpoint(address, Number(match?.groups?.["port"]));
   }
 
+  /** `host:port`, with brackets around an IPv6 address; {@link Endpoint.parse} reads it. */
   toString(): string {
     return formatAddress(this);
   }
 
+  /** As it stands in the reference's configuration. */
   toJSON(): { address: string; port: number } {
     return { address: this.address, port: this.port };
   }

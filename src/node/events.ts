@@ -11,8 +11,11 @@ export type State = Readonly<Record<string, string>>;
 export interface StateChange {
   /** The owner of the state. */
   readonly nodeId: string;
+  /** Keys that were not there before. */
   readonly added: readonly string[];
+  /** Keys that have another value. */
   readonly updated: readonly string[];
+  /** Keys that are there no more. */
   readonly removed: readonly string[];
   /** Values before, for the keys that changed. */
   readonly previous: State;
@@ -24,31 +27,42 @@ export interface StateChange {
   readonly local: boolean;
 }
 
+/** Bytes that a node sent with `sendToNode()` or `broadcast()`. */
 export interface DataMessage {
+  /** The id of the sender, who signed them. */
   readonly from: string;
+  /** The listener's own: nobody else uses this memory. */
   readonly data: Uint8Array;
 }
 
+/** Something is wrong, or is over, while the node goes on. */
 export interface Warning {
+  /** What it is, with its reason and what to do. */
   readonly error: DsnError;
   /** True when this ends a condition told before. */
   readonly resolved: boolean;
 }
 
+/** What a node tells: the name of each event, and what its listeners are given. */
 export interface DSNodeEvents {
   /** A bootstrap node let us in for the first time. */
   joined: { readonly through: Endpoint };
-  /** A node is there: listed by `peers()`, read by `readData()`. */
+  /** A node is there: listed by `peers()`, read by `readData()`. `rejoined`: it was before. */
   "peer:join": PeerInfo & { readonly rejoined: boolean };
-  /** A node is gone. */
+  /** A node is gone: no longer listed nor read. `reason` says why, where it is known. */
   "peer:leave": PeerInfo;
+  /** A node stands differently to us than `before`; joins and leaves are such changes too. */
   "peer:status": PeerInfo & { readonly before: PeerStatus };
   /** Another node's state changed here. */
   "state:update": StateChange;
   /** This node changed its own state. */
   "state:local": StateChange;
+  /** A node sent bytes. */
   data: DataMessage;
-  /** Something is wrong and the node goes on. Told once per condition, and once more when over. */
+  /**
+   * Something is wrong and the node goes on. Told once per condition, and once more when over.
+   * Without a listener it goes to stderr, by way of `process.emitWarning`.
+   */
   warning: Warning;
   /** The node has stopped. */
   close: undefined;

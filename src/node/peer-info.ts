@@ -3,13 +3,17 @@ import { fingerprint } from "../crypto/identity.ts";
 import type { Instant, Member, PeerStatus } from "../protocol/index.ts";
 import { Endpoint } from "./endpoint.ts";
 
+/** What is known of one node, as a picture of one moment: it does not change when the node does. */
 export interface PeerInfo {
+  /** Its name, unique in the network. It chose it: printable, but to be trusted no further. */
   readonly nodeId: string;
   /** True for this node itself. */
   readonly self: boolean;
+  /** How it stands to us; `alive`, `suspect` and `one-way` nodes are there. */
   readonly status: PeerStatus;
-  /** Why it is refused or down: a code and a sentence. */
+  /** Why it is refused or down: a code of {@link ERRORS} and a sentence. */
   readonly reason: { readonly code: string; readonly message: string } | undefined;
+  /** Where we call it; undefined while it has told no usable port. */
   readonly endpoint: Endpoint | undefined;
   /** Of its identity key, `SHA256:…`. */
   readonly fingerprint: string;
@@ -19,6 +23,7 @@ export interface PeerInfo {
   readonly rttMs: number | undefined;
   /** Its clock minus ours, in seconds, to about a second. */
   readonly clockOffsetSeconds: number | undefined;
+  /** Number of keys in its state. */
   readonly keys: number;
   /** Size of its state in bytes. */
   readonly bytes: number;

@@ -4,8 +4,9 @@
  */
 import { DsnError } from "../errors.ts";
 
+/** How long to wait, and how to stop waiting. */
 export interface WaitOptions {
-  /** Milliseconds; 0 or Infinity for no limit. @default 30000 */
+  /** Milliseconds; 0 or Infinity for no limit. @default 30000, but for sending what the size needs */
   readonly timeout?: number | undefined;
   /** Aborting rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;

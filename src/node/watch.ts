@@ -10,6 +10,7 @@ import type { Emitter } from "./emitter.ts";
 import type { DSNodeEvents, State, StateChange } from "./events.ts";
 import { globMatcher } from "./glob.ts";
 
+/** What to watch. */
 export interface WatchOptions {
   /** Only these owners; `*` stands for any text. @default "*" */
   readonly node?: string | undefined;
@@ -23,9 +24,13 @@ export interface WatchOptions {
   readonly highWaterMark?: number | undefined;
 }
 
+/** One change of one key. */
 export interface WatchEvent {
+  /** Whether the key has a value now, or is there no more. */
   readonly type: "set" | "delete";
+  /** The owner of the key. */
   readonly nodeId: string;
+  /** Which key of its state. */
   readonly key: string;
   /** The value now; undefined for a deletion. */
   readonly value: string | undefined;

@@ -28,7 +28,9 @@ import { Self } from "./self.ts";
 import { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
 import { Trust, type WhitelistEntry } from "./trust.ts";
 
+/** What a core is made with: who it is, what it knew before, and where its chance comes from. */
 export interface CoreOptions {
+  /** Its own id. */
   readonly nodeId: string;
   /** Raw x‖y, 64 bytes. */
   readonly publicKey: Uint8Array;
@@ -42,12 +44,15 @@ export interface CoreOptions {
   readonly features?: readonly string[];
   /** Keys proven in earlier lives. */
   readonly pins?: ReadonlyMap<string, Uint8Array>;
+  /** The only nodes let in; empty for everybody. */
   readonly whitelist?: readonly WhitelistEntry[];
   /** Versions up to this one may have been shown in an earlier life; Unix seconds. */
   readonly mark?: number | undefined;
   /** First digits of a hash of the network key, for messages; undefined without a key. */
   readonly keyId?: string | undefined;
+  /** Times that are not as in {@link DEFAULT_SETTINGS}. */
   readonly settings?: Partial<Settings>;
+  /** Most bytes that all copies together may take. @default `LIMITS.replicaBytesMax` */
   readonly replicaBytesMax?: number;
   /** Uniform in [0, 1), as `Math.random`. */
   readonly random: () => number;
@@ -59,8 +64,19 @@ export interface CoreOptions {
 const MARK_AHEAD_SECONDS = 2;
 const MARK_RENEW_SECONDS = 1;
 
+/**
+ * One node's protocol, without sockets, timers, clock, chance or files.
+ *
+ * Feed it what happens with {@link step}, carry out the effects in order, and step `wake` at
+ * {@link wakeAt}. Nothing else makes it do anything.
+ *
+ * @example
+ * for (const effect of core.step({ kind: "start", bootstrap: [] }, now)) carryOut(effect);
+ */
 export class NodeCore {
+  /** Its own id. */
   readonly nodeId: string;
+  /** What it says of itself, and what peers have seen of it. */
   readonly self: Self;
   readonly #kernel: Kernel;
   readonly #own: OwnState;
@@ -77,6 +93,7 @@ export class NodeCore {
   #mark: number;
   #flushSoon = false;
 
+  /** Makes a core that has not begun: its first input is `start`. */
   constructor(options: CoreOptions) {
     const { nodeId, publicKey, keyId } = options;
     const settings = { ...DEFAULT_SETTINGS, ...options.settings };
@@ -166,6 +183,7 @@ export class NodeCore {
     return this.#members.present().map(({ nodeId }) => nodeId);
   }
 
+  /** One other node, present or not; undefined if it is not known. */
   member(nodeId: string): Member | undefined {
     return this.#members.get(nodeId);
   }

@@ -3,10 +3,15 @@ export type Entries = ReadonlyMap<string, string>;
 
 /** What changed from one version of a state to another. Values only for the keys that changed. */
 export interface EntriesChange {
+  /** Keys that were not there before. */
   readonly added: readonly string[];
+  /** Keys that have another value. */
   readonly updated: readonly string[];
+  /** Keys that are there no more. */
   readonly removed: readonly string[];
+  /** Values before. */
   readonly previous: Entries;
+  /** Values after. */
   readonly current: Entries;
 }
 

@@ -16,6 +16,7 @@ import type { Member } from "./member.ts";
  */
 export type PeerStatus = "joining" | "alive" | "suspect" | "one-way" | "refused" | "down";
 
+/** What happened that an application may want to hear of. */
 export type CoreEvent =
   | { readonly name: "joined"; readonly through: Address }
   /** Every bootstrap node was tried once, and whom they named; joining goes on regardless. */

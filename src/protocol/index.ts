@@ -2,7 +2,7 @@
  * The protocol core, for those who build their own node or simulator on it.
  *
  * Not covered by semantic versioning before 1.0.
- * @module
+ * @module distributed-state-network/protocol
  */
 export { type CoreOptions, NodeCore } from "./core.ts";
 export type { Entries, EntriesChange } from "./entries.ts";

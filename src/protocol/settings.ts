@@ -6,6 +6,7 @@
  * @module
  */
 
+/** The times of the protocol, in milliseconds unless the name says otherwise. */
 export interface Settings {
   /** Between two rounds of probes and gossip. Source: `dsnode.py`, `TICK_INTERVAL`. */
   readonly tickMs: number;
@@ -29,6 +30,7 @@ export interface Settings {
   readonly versionAheadSecondsMax: number;
 }
 
+/** What a node uses unless it is told otherwise. */
 export const DEFAULT_SETTINGS: Settings = {
   tickMs: 3_000,
   requestTimeoutMs: 2_000,
@@ -42,6 +44,7 @@ export const DEFAULT_SETTINGS: Settings = {
   versionAheadSecondsMax: 24 * 3_600,
 };
 
+/** What a peer or an application can make grow, and how far. */
 export const LIMITS = {
   /** A state as canonical JSON. */
   stateBytesMax: 8 * 1024 * 1024,

@@ -10,7 +10,9 @@ import type { Kernel } from "./kernel.ts";
 
 /** An entry of the whitelist: an id, and the fingerprint that its key must have if given. */
 export interface WhitelistEntry {
+  /** Who is let in. */
   readonly nodeId: string;
+  /** `SHA256:…` of its key; undefined for the first key that claims the id. */
   readonly fingerprint: string | undefined;
 }
 

@@ -2,6 +2,7 @@ import type { KeyPair } from "../crypto/identity.ts";
 
 /** What a node remembers from one run to the next. */
 export interface Credentials {
+  /** The identity of this node. */
   readonly keyPair: KeyPair;
   /** The public key first seen of each peer: node id → 64 bytes. Never holds this node's own. */
   readonly pins: ReadonlyMap<string, Uint8Array>;
@@ -16,6 +17,7 @@ export interface Credentials {
   readonly skipped: readonly SkippedCredential[];
 }
 
+/** Something stored that could not be used, and was left as it is. */
 export interface SkippedCredential {
   /** Where it is: a path, for a store that keeps files. */
   readonly file: string;
@@ -43,7 +45,7 @@ export interface CredentialStore {
    * Pins a peer's key for ever. Pinning the same key again does nothing.
    *
    * @throws {DsnError} and nothing changed: `DSN_PEER_IDENTITY_CHANGED` when another key is pinned
-   *   (forget it first with {@link deletePin}); `DSN_PEER_LIMIT` when {@link PINS_MAX} are;
+   *   (forget it first with {@link deletePin}); `DSN_PEER_LIMIT` when 10,000 are;
    *   `DSN_MALFORMED` for an id or key that no peer may have, this node's own id among them;
    *   `DSN_IDENTITY_UNREADABLE` when it cannot be written.
    */

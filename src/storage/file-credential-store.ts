@@ -39,17 +39,26 @@ import {
 } from "./pin-rules.ts";
 import { HighestWriter, WriteQueue } from "./write-queue.ts";
 
+/** Where the files are, and whose. */
 export interface FileCredentialStoreOptions {
   /** Holds one folder per node. Made if missing, parents too. */
   readonly directory: string;
   /** This node's id: the name of its folder and of its files. */
   readonly nodeId: string;
+  /** What makes and checks keys: `loadSignatureEngine()`. */
   readonly engine: KeyRules;
   /** Where a new identity comes from. @default `randomBytes` of `node:crypto` */
   readonly randomBytes?: RandomBytes | undefined;
 }
 
-/** @throws {DsnError} `DSN_CONFIG` when the node id cannot be a file name. */
+/**
+ * Credentials in files, laid out as the reference does, so that a folder moves between the two:
+ * `<directory>/<id>/<id>.key`, `<id>.pub`, one `.pub` for each peer, and our own `<id>.mark`.
+ *
+ * Private keys have mode 0600 and are written in one piece or not at all.
+ *
+ * @throws {DsnError} `DSN_CONFIG` when the node id cannot be a file name.
+ */
 export function createFileCredentialStore(options: FileCredentialStoreOptions): CredentialStore {
   checkOwnId(options.nodeId);
   return new FileCredentialStore(options);

@@ -12,9 +12,11 @@ import {
   pinLimit,
 } from "./pin-rules.ts";
 
+/** What a store in memory begins with. */
 export interface MemoryCredentialStoreOptions {
   /** This node's id: no peer may be pinned under it. */
   readonly nodeId: string;
+  /** What makes and checks keys: `loadSignatureEngine()`. */
   readonly engine: KeyRules;
   /** The identity to use. @default undefined (one is made at the first `load()`) */
   readonly keyPair?: KeyPair | undefined;

@@ -18,15 +18,19 @@ export interface InboundRequest extends Message {
 /** Called once per request; `respond` is called exactly once, now or later. */
 export type RequestHandler = (request: InboundRequest, respond: (outcome: Outcome) => void) => void;
 
+/** The limits of one request. */
 export interface RequestOptions {
   /** Total time in milliseconds, connection and whole answer included. */
   readonly timeoutMs: number;
   /** Largest answer accepted, in bytes, before it is opened. */
   readonly answerBytesMax: number;
+  /** Aborting ends the request as `closed`. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Who is told what a carrier brings. */
 export interface CarrierListener {
+  /** A request came in; `respond` is to be called exactly once. */
   readonly onRequest: RequestHandler;
   /** A connection that this carrier kept open to `to` was closed by the other side. */
   readonly onConnectionLost?: (to: Address) => void;
@@ -36,6 +40,11 @@ export interface CarrierListener {
   readonly onFault?: (error: unknown) => void;
 }
 
+/**
+ * Brings a request to a peer and its answer back. Framing and sealing are the carrier's business;
+ * whoever uses one sees a type and a payload. A carrier of your own may run the suite
+ * `test/contract/carrier.ts`.
+ */
 export interface Carrier {
   /** Its name in logs and events: `http`, `memory`. */
   readonly name: string;

@@ -200,7 +200,7 @@ export class HttpServing {
   }
 
   #respond(inbound: Inbound, outcome: Outcome): void {
-    const { type, res, body } = inbound;
+    const { type, req, res, body } = inbound;
     const { seal, limits } = this.#options;
     body.release();
     if (outcome.kind === "refusal") {
@@ -208,7 +208,9 @@ export class HttpServing {
       return;
     }
     const sealed = whenDone(sealMessage(seal, type, outcome.payload), (bytes) => {
-      if (!res.destroyed) sendAnswer(res, bytes, limits);
+      if (res.destroyed) return;
+      this.#guard.proven(req.socket);
+      sendAnswer(res, bytes, limits);
     });
     if (sealed instanceof Promise) sealed.catch((error) => this.#fault(inbound, error));
   }

@@ -5,8 +5,10 @@
  * @module
  */
 
+/** The first byte of each message. */
 export const MessageType = { HELLO: 1, PEERS: 2, UPDATE: 3, PING: 4, DATA: 5 } as const;
 
+/** One of the five messages, by its number. */
 export type MessageType = (typeof MessageType)[keyof typeof MessageType];
 
 /** The version string of the Python wire. Peers compare it for equality. */

@@ -11,7 +11,7 @@
  */
 import { MalformedError } from "../errors.ts";
 import { quote } from "./json-quote.ts";
-import { JsonLimitError, type JsonNode, JsonReader } from "./json-reader.ts";
+import { JsonLimitError, JsonReader } from "./json-reader.ts";
 
 export { quote } from "./json-quote.ts";
 
@@ -39,7 +39,7 @@ export function encodeEntries(entries: Iterable<readonly [string, string]>): str
  *   object, nested more than 1000 deep, or an integer has more than 4300 digits.
  */
 export function decodeEntries(text: string): Map<string, string> {
-  return new JsonReader(text).members({ string: (decoded) => decoded, other: canonical });
+  return new JsonReader(text).entries();
 }
 
 /**
@@ -48,7 +48,7 @@ export function decodeEntries(text: string): Map<string, string> {
  * @throws {MalformedError} as {@link decodeEntries}, but any value may be at the top level.
  */
 export function canonicalJson(text: string): string {
-  return canonical(new JsonReader(text).document());
+  return new JsonReader(text).document();
 }
 
 /**
@@ -63,38 +63,4 @@ export function readsAsJson(text: string): boolean {
     if (!(error instanceof MalformedError)) throw error;
     return error instanceof JsonLimitError;
   }
-}
-
-function canonical(node: JsonNode): string {
-  if (typeof node === "string") return node;
-  // One list and one join: joining at each level would copy what is deep inside each time.
-  const parts: string[] = [];
-  write(node, parts);
-  return parts.join("");
-}
-
-function write(node: JsonNode, parts: string[]): void {
-  if (typeof node === "string") {
-    parts.push(node);
-  } else if (node instanceof Map) {
-    let separator = "{";
-    for (const [key, value] of node) {
-      parts.push(separator, quote(key), ": ");
-      write(value, parts);
-      separator = ", ";
-    }
-    parts.push(node.size === 0 ? "{}" : "}");
-  } else {
-    writeItems(node as readonly JsonNode[], parts);
-  }
-}
-
-function writeItems(items: readonly JsonNode[], parts: string[]): void {
-  let separator = "[";
-  for (const item of items) {
-    parts.push(separator);
-    write(item, parts);
-    separator = ", ";
-  }
-  parts.push(items.length === 0 ? "[]" : "]");
 }

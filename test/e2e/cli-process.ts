@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What stdin has; without it stdin is closed. */
   readonly stdin?: string | Uint8Array;
+  /** Keeps stdin open, for {@link Running.type}. */
+  readonly talks?: boolean;
 }
 
 /** A process that runs, and what it has said so far. */
@@ -38,10 +40,10 @@ export class Running {
     this.child = spawn(process.execPath, [program, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+      stdio: [hasStdin(options) ? "pipe" : "ignore", "pipe", "pipe"],
     });
     running.add(this);
-    this.child.stdin?.end(options.stdin);
+    if (options.talks !== true) this.child.stdin?.end(options.stdin);
     this.child.stdout?.on("data", (chunk) => this.#heard(() => (this.stdout += String(chunk))));
     this.child.stderr?.on("data", (chunk) => this.#heard(() => (this.stderr += String(chunk))));
     this.ended = new Promise((end) => {
@@ -81,6 +83,11 @@ export class Running {
     });
   }
 
+  /** Gives the process a line to read. */
+  type(line: string): void {
+    this.child.stdin?.write(`${line}\n`);
+  }
+
   /** The first event of that type that `wanted` likes, of a process that prints NDJSON. */
   event(
     type: string,
@@ -106,6 +113,10 @@ export class Running {
 }
 
 const running = new Set<Running>();
+
+function hasStdin({ stdin, talks }: RunOptions): boolean {
+  return stdin !== undefined || talks === true;
+}
 
 /** Ends what a test left behind. */
 export async function endAll(): Promise<void> {
