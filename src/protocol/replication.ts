@@ -59,6 +59,11 @@ interface SignedState {
   readonly packet: Uint8Array;
 }
 
+/** Whether a version can go to it now; it has one on its way at a time. */
+function canTake({ endpoint, push, status }: Member): boolean {
+  return endpoint !== undefined && push.inFlight === 0 && status !== "one-way";
+}
+
 export class Replication {
   readonly #kernel: Kernel;
   readonly #own: OwnState;
@@ -70,7 +75,7 @@ export class Replication {
   readonly #sightings: OwnSightings;
   #signed: SignedState | undefined;
   #signing = false;
-  #waitingForSigned: (() => void)[] = [];
+  #waitingForSigned: ((signed: SignedState) => void)[] = [];
 
   constructor(
     kernel: Kernel,
@@ -98,44 +103,54 @@ export class Replication {
     if (this.#own.commit(this.#kernel.now.unixSeconds)) this.#publish();
   }
 
-  /** Signs the newest version and pushes it; writes that come meanwhile join the next one. */
+  /** Signs the newest version, once somebody can take it, and pushes it. */
   #publish(): void {
-    if (this.#signing) return;
+    if (this.#signing || this.#isSigned || !this.#isWanted()) return;
     this.#signing = true;
     this.#kernel.spawn(this.#signAndPush());
   }
 
+  get #isSigned(): boolean {
+    return this.#signed?.version === this.#own.version;
+  }
+
+  /** While all peers are busy with a version, those after it need no signature but the last. */
+  #isWanted(): boolean {
+    return this.#waitingForSigned.length > 0 || this.#members.present().some(canTake);
+  }
+
   *#signAndPush(): Flow {
-    while (this.#signed?.version !== this.#own.version) {
-      const { version, text } = this.#own;
-      const unsigned = { nodeId: this.#options.nodeId, version, text };
-      const signature = yield* this.#kernel.sign("python", stateSignedPart(unsigned));
-      this.#signed = { version, text, packet: encodeStatePacket({ ...unsigned, signature }) };
-    }
+    const { version, text } = this.#own;
+    const unsigned = { nodeId: this.#options.nodeId, version, text };
+    const signature = yield* this.#kernel.sign("python", stateSignedPart(unsigned));
+    this.#signed = { version, text, packet: encodeStatePacket({ ...unsigned, signature }) };
     this.#signing = false;
     const waiting = this.#waitingForSigned;
     this.#waitingForSigned = [];
-    for (const resume of waiting) resume();
+    for (const resume of waiting) resume(this.#signed);
     this.pushAll();
   }
 
-  /** Our newest signed state; waits while the first one is being signed. */
+  /** Our newest state, signed. */
   *#signedState(): Flow<SignedState> {
-    for (;;) {
-      if (this.#signed !== undefined) return this.#signed;
-      yield* wait<void>((resume) => this.#waitingForSigned.push(() => resume()));
-    }
+    if (this.#signed !== undefined && this.#isSigned) return this.#signed;
+    return yield* wait<SignedState>((resume) => {
+      this.#waitingForSigned.push(resume);
+      this.#publish();
+    });
   }
 
   /** Sends the newest version to every present peer that has not proved to hold it. */
   pushAll(): void {
     const signed = this.#signed;
-    if (signed === undefined) return;
+    if (signed === undefined || !this.#isSigned) {
+      this.#publish();
+      return;
+    }
     const receivers: { member: Member; endpoint: Address }[] = [];
     for (const member of this.#members.present()) {
       const { endpoint, push } = member;
-      if (endpoint === undefined || push.inFlight > 0 || push.held === signed.version) continue;
-      if (member.status === "one-way") continue;
+      if (endpoint === undefined || !canTake(member) || push.held === signed.version) continue;
       if (mayNotListUs(member, this.#kernel.now.monotonicMs)) this.#hooks.onMayNotListUs(member);
       else receivers.push({ member, endpoint });
     }
@@ -144,7 +159,7 @@ export class Replication {
 
   /** The member has proved to hold our newest version. */
   isHeldBy({ push }: Member): boolean {
-    return this.#signed !== undefined && push.held === this.#signed.version;
+    return push.held === this.#own.version;
   }
 
   #push(signed: SignedState, receivers: readonly { member: Member; endpoint: Address }[]): void {
@@ -166,7 +181,7 @@ export class Replication {
   *#pushed(member: Member, signed: SignedState, reply: Reply): Flow {
     if (reply.kind === "answer") {
       yield* this.#taken(member, signed, reply);
-      if (this.#signed !== signed) this.pushAll();
+      if (this.#own.version !== signed.version) this.pushAll();
     } else if (reply.kind === "refused" && isForgotten(reply)) {
       this.#hooks.onForgotten(member, reply);
     } else {
@@ -194,7 +209,7 @@ export class Replication {
     member.push.inFlight -= 1;
     if (reply.kind === "answer") yield* this.#taken(member, signed, reply);
     else if (!isForgotten(reply)) this.#untaken(member, signed);
-    if (this.#signed !== signed) this.pushAll();
+    if (this.#own.version !== signed.version) this.pushAll();
     return reply;
   }
 

@@ -143,5 +143,8 @@ it("in a quiet mixed network our nodes send no more than the reference", () => {
   simulation.run(60_000);
   const ticks = 100;
   const sent = sentDuring(simulation, "a", () => simulation.run(ticks * 3_000));
-  expect(sent).toEqual({ HELLO: 0, PING: 4 * ticks, UPDATE: ticks, PEERS: ticks });
+  expect(sent).toMatchObject({ PING: 4 * ticks, PEERS: ticks });
+  expect(sent["UPDATE"]).toBeLessThanOrEqual(ticks);
+  // Native peers prove once in 30 s that their answers are no recordings; Python ones get none.
+  expect(sent["HELLO"]).toBeLessThanOrEqual((2 * ticks * 3_000) / 30_000);
 });

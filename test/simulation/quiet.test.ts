@@ -7,7 +7,7 @@ const MINUTE_MS = 60_000;
 describe("A quiet network of eight", () => {
   const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-  it("sends seven PINGs, one UPDATE and one PEERS per node and tick, and a HELLO in half a minute", () => {
+  it("sends seven PINGs and one PEERS per node and tick, a HELLO in half a minute, few UPDATEs", () => {
     const simulation = network(names);
     simulation.write("a", "k", "v");
     simulation.run(MINUTE_MS);
@@ -17,12 +17,10 @@ describe("A quiet network of eight", () => {
       const sent = sentDuring(simulation, count.name, () => simulation.run(ticks * TICK_MS));
       // One per peer in 30 s, by which it proves that its answers are no recordings.
       expect(sent["HELLO"]).toBeLessThanOrEqual((7 * ticks * TICK_MS) / 30_000);
-      expect({ ...sent, HELLO: 0 }, count.name).toEqual({
-        HELLO: 0,
-        PING: 7 * ticks,
-        UPDATE: ticks,
-        PEERS: ticks,
-      });
+      expect(sent, count.name).toMatchObject({ PING: 7 * ticks, PEERS: ticks });
+      // All hold all, so only one round in ten sends a state in case that is not so.
+      expect(sent["UPDATE"]).toBeGreaterThan(0);
+      expect(sent["UPDATE"]).toBeLessThan(ticks / 4);
     }
   });
 

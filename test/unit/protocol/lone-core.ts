@@ -255,6 +255,7 @@ export class Puppet {
       answered?: Uint8Array | undefined;
       role?: "request" | "answer";
       features?: readonly string[];
+      addresses?: readonly Address[];
     } = {},
   ): Uint8Array {
     const unsigned = {
@@ -274,7 +275,7 @@ export class Puppet {
       versionMin: 1,
       versionMax: 1,
       features: options.features ?? [],
-      addresses: [],
+      addresses: options.addresses ?? [],
     });
     const message = blockSignedPart(options.role ?? "request", head, body);
     return Uint8Array.from([...head, ...encodeHelloBlock(body, this.sign("native", message))]);

@@ -38,22 +38,23 @@ describe("judgeVersion()", () => {
   );
 
   it("D07: a Python version more than a day ahead of everybody is refused", () => {
-    expect(judgeVersion(NOW + DAY - 1, NOW, python)).toBe("newer");
+    expect(judgeVersion(NOW + DAY, NOW, python)).toBe("newer");
     expect(judgeVersion(NOW + DAY + 1, NOW, python)).toBe("stale");
     expect(judgeVersion(8_589_934_592, undefined, python)).toBe("stale");
   });
 
   it("D06: one that is held already loses to any sound one", () => {
     expect(judgeVersion(NOW, 8_589_934_592, python)).toBe("newer");
+    expect(judgeVersion(NOW, NOW + DAY, python)).toBe("stale");
     expect(judgeVersion(NOW, 8_589_934_592, native)).toBe("stale");
   });
 
   it("takes our own clock for wrong when most others are ahead of it", () => {
-    const versionsHeld = () => [NOW + 10 * DAY, NOW + 10 * DAY, 5];
+    const versionsHeld = () => [NOW + 10 * DAY, 5, NOW + 10 * DAY];
     const behind = context({ versionsHeld });
     expect(judgeVersion(NOW + 10 * DAY, undefined, behind)).toBe("newer");
     // A single one does not move it.
-    const one = context({ versionsHeld: () => [NOW, NOW, NOW + 10 * DAY] });
+    const one = context({ versionsHeld: () => [NOW, NOW + 10 * DAY, NOW] });
     expect(judgeVersion(NOW + 10 * DAY, undefined, one)).toBe("stale");
   });
 
