@@ -13,6 +13,9 @@ interface Source {
   readonly unproven: Set<Socket>;
 }
 
+/** No source is worse than another for so many: a flood may have an address for each connection. */
+const FEW_CONNECTIONS = 8;
+
 /**
  * Bounds the connections to a server, all together and per source, and can close them all.
  *
@@ -65,10 +68,10 @@ export class ConnectionGuard {
   /** Unproven connections, oldest first, of the sources that have most of them. */
   *#mostUnproven(): Iterable<Socket> {
     let most = 0;
-    for (const { unproven } of this.#sources.values()) most = Math.max(most, unproven.size);
+    for (const source of this.#sources.values()) most = Math.max(most, weightOf(source));
     for (const [socket, name] of this.#names) {
-      const unproven = this.#sources.get(name)?.unproven;
-      if (unproven?.size === most && unproven.has(socket)) yield socket;
+      const source = this.#sources.get(name);
+      if (source?.unproven.has(socket) === true && weightOf(source) === most) yield socket;
     }
   }
 
@@ -91,6 +94,10 @@ export class ConnectionGuard {
     source?.unproven.delete(socket);
     if (source?.proven.size === 0 && source.unproven.size === 0) this.#sources.delete(name);
   }
+}
+
+function weightOf({ unproven }: Source): number {
+  return Math.max(unproven.size, FEW_CONNECTIONS);
 }
 
 /** A dual-stack socket shows an IPv4 peer as `::ffff:1.2.3.4`; that peer is `1.2.3.4`. */

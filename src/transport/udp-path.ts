@@ -83,6 +83,12 @@ export class UdpPath {
     link?.giveUp();
   }
 
+  /** HTTP is not answered either: silence says nothing of the way. The next sign of life tells. */
+  excuse(): void {
+    if (this.#link !== undefined) return;
+    this.reset();
+  }
+
   /** Ends what is in flight as closed. */
   close(detail: string): void {
     this.#closed = true;

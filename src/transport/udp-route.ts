@@ -72,6 +72,7 @@ export class UdpRoute {
   noteHttp(reply: Reply): void {
     if (reply.kind === "failed") {
       if (reply.reason === "unreachable") this.path.reset();
+      if (reply.reason === "no-answer") this.path.excuse();
       return;
     }
     this.#httpMs = this.#context.monotonicMs();

@@ -245,6 +245,24 @@ describe("Datagrams first", () => {
     expect(scene.told).toEqual([]);
   });
 
+  it("says nothing of a peer that was stopped for a while and answers nothing at all", async () => {
+    const scene = new Scene();
+    await scene.connect();
+    await scene.ask();
+    scene.pair.fate = dropped;
+    scene.http.reply = { kind: "failed", reason: "no-answer", detail: "stopped" };
+    for (let second = 0; second < 20; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    scene.pair.fate = () => 1;
+    scene.http.reply = { kind: "answer", payload: bytes(1) };
+    await scene.ask();
+    await pass(10);
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    expect(scene.told).toEqual([]);
+  });
+
   it("says nothing of a peer that was restarted", async () => {
     const scene = new Scene();
     await scene.connect();

@@ -181,20 +181,21 @@ describe("D13: connections", () => {
   });
 
   it("that have proven nothing make room, the oldest of the source with most of them", async () => {
-    const at = await serve({ connectionsMax: 5 });
+    const at = await serve({ connectionsMax: 14 });
     const proven = new Held(at, "127.0.0.9");
     proven.socket.write(post("/data", Buffer.of(MessageType.DATA)));
     await until(() => proven.statuses.length === 1);
     const lone = new Held(at, "127.0.0.3");
+    await once(lone.socket, "connect");
     const many: Held[] = [];
-    for (let count = 0; count < 6; count++) {
+    for (let count = 0; count < 15; count++) {
       const held = new Held(at, "127.0.0.4");
       many.push(held);
       await once(held.socket, "connect");
     }
     await until(() => many.filter(({ closed }) => closed).length === 3);
-    expect(many.map(({ closed }) => closed)).toEqual([true, true, true, false, false, false]);
-    // One each: the oldest of all goes.
+    expect(many.map(({ closed }) => closed).indexOf(false)).toBe(3);
+    // A few each: the oldest of all goes.
     const at3 = await serve({ connectionsMax: 3 });
     const each: Held[] = [];
     for (const source of [3, 4, 5, 6, 7]) {
