@@ -15,7 +15,7 @@ import { MessageType } from "../../src/wire/message-type.ts";
 import { decodePeers } from "../../src/wire/peers.ts";
 import { decodeStatePacket } from "../../src/wire/state-packet.ts";
 import { type Observed, TestNetwork } from "../helpers/network.ts";
-import { exchange, post } from "../unit/transport/raw-http.ts";
+import { exchange, post } from "../helpers/raw-http.ts";
 import { expectAnswer, fromHex, loadVectors, staleDifferences, toHex } from "../vectors.ts";
 
 interface HttpCase {

@@ -13,8 +13,8 @@ import { encodeHello, helloSignedPart } from "../../src/wire/hello.ts";
 import { MESSAGE_PATHS, MessageType } from "../../src/wire/message-type.ts";
 import { encodePeers, peersSignedPart } from "../../src/wire/peers.ts";
 import { encodeStatePacket, stateSignedPart } from "../../src/wire/state-packet.ts";
-import { exchange, post, type RawResponse } from "../unit/transport/raw-http.ts";
 import { fromHex } from "../vectors.ts";
+import { exchange, post, type RawResponse } from "./raw-http.ts";
 
 const engine = loadSignatureEngine();
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ByteReader } from "../../../src/bytes/reader.ts";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
 import { MalformedError } from "../../../src/errors.ts";
+import { codePoint } from "../../helpers/code-point.ts";
 import { fromHex, loadVectors, toHex } from "../../vectors.ts";
 
 const reader = (hex: string) => new ByteReader(fromHex(hex));
@@ -80,7 +81,7 @@ describe("ByteReader", () => {
   });
 
   it("reads back what ByteWriter wrote", () => {
-    const text = fc.string({ unit: "binary" });
+    const text = fc.string({ unit: codePoint });
     const wide = fc.uint8Array({ maxLength: 600 });
     const uint32 = fc.integer({ min: 0, max: 0xffff_ffff });
     fc.assert(

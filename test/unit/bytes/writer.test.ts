@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
+import { codePoint } from "../../helpers/code-point.ts";
 import { toHex } from "../../vectors.ts";
 
 describe("ByteWriter", () => {
@@ -27,7 +28,7 @@ describe("ByteWriter", () => {
   });
 
   it("string() writes what TextEncoder writes, whatever the mix and the room left", () => {
-    const text = fc.string({ unit: "binary", maxLength: 300 });
+    const text = fc.string({ unit: codePoint, maxLength: 300 });
     fc.assert(
       fc.property(text, fc.nat(20), (value, capacity) => {
         const written = new ByteWriter(capacity).string(value).finish();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Output, type OutputOptions } from "../../../src/cli/output.ts";
-import { CliError, exitCodeOf, toProblem } from "../../../src/cli/problems.ts";
+import { exitCodeOf, toProblem } from "../../../src/cli/problems.ts";
 import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../../../src/errors.ts";
 
 function outputs(options: OutputOptions = {}, isTTY = false, env: NodeJS.ProcessEnv = {}) {
@@ -109,7 +109,7 @@ describe("toProblem()", () => {
       expect(exitCodeOf(toProblem(new DsnError(code, "x")))).toBe(ERRORS[code].exit);
     }
     expect(exitCodeOf(toProblem(new ValueTypeError("x")))).toBe(2);
-    expect(exitCodeOf(toProblem(new CliError("DSN_FILE_EXISTS", "x")))).toBe(8);
+    expect(exitCodeOf(toProblem(new DsnError("DSN_FILE_EXISTS", "x")))).toBe(8);
   });
 
   it("keeps the cause where it is one of ours", () => {

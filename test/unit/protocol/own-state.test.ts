@@ -167,4 +167,23 @@ describe("OwnState", () => {
       "DSN_STATE_TOO_LARGE",
     );
   });
+
+  it("counts what stands between two keys as well, to the byte", () => {
+    const frame = '{"a": "", "b": "1"}'.length;
+    const longest = "x".repeat(LIMITS.stateBytesMax - frame);
+    const own = new OwnState(0);
+    own.write(changes(["a", longest], ["b", "1"]));
+    own.commit(1);
+    expect(own.text.length).toBe(LIMITS.stateBytesMax);
+    expect(codeOf(() => own.write(changes(["b", "12"])))).toBe("DSN_STATE_TOO_LARGE");
+  });
+
+  it("accepts a key of exactly the limit, in bytes", () => {
+    const own = new OwnState(0);
+    own.write(changes(["é".repeat(LIMITS.keyBytesMax / 2), "v"]));
+    expect(own.entries.size).toBe(1);
+    expect(codeOf(() => own.write(changes([`${"é".repeat(LIMITS.keyBytesMax / 2)}x`, "v"])))).toBe(
+      "DSN_STATE_TOO_LARGE",
+    );
+  });
 });

@@ -13,6 +13,7 @@ import {
   NATIVE_MARK,
   stripNativeMark,
 } from "../../../src/wire/hello-block.ts";
+import { codePoint } from "../../helpers/code-point.ts";
 import { expectOnlyMalformed, expectTruncationsRefused, toHex } from "../../vectors.ts";
 
 const signature = new Uint8Array(64).fill(0x55);
@@ -37,8 +38,8 @@ const anyBlock: fc.Arbitrary<HelloBlock> = fc
     incarnation: nonce,
     issued: fc.double({ min: 0, noDefaultInfinity: true, noNaN: true }),
     versions: fc.tuple(uint32, uint32),
-    features: fc.array(fc.string({ unit: "binary", maxLength: 16 }), { maxLength: 32 }),
-    addresses: fc.array(fc.record({ address: fc.string({ unit: "binary" }), port: uint32 }), {
+    features: fc.array(fc.string({ unit: codePoint, maxLength: 16 }), { maxLength: 32 }),
+    addresses: fc.array(fc.record({ address: fc.string({ unit: codePoint }), port: uint32 }), {
       maxLength: 16,
     }),
   })
@@ -116,6 +117,20 @@ describe("HELLO block", () => {
     ["17 addresses", { addresses: Array.from({ length: 17 }, () => ({ address: "a", port: 1 })) }],
   ])("with %s is never written", (_, change) => {
     expect(() => encodeBlockBody({ ...block, ...change })).toThrow(RangeError);
+  });
+
+  it("with as much in each list as may be is written and read", () => {
+    const full = {
+      ...block,
+      features: [...Array.from({ length: 31 }, String), "x".repeat(64)],
+      addresses: Array.from({ length: 16 }, () => ({ address: "a", port: 1 })),
+      versionMin: 2,
+      versionMax: 2,
+      issued: 0,
+    };
+    expect(decodeHelloBlock(encodeHelloBlock(encodeBlockBody(full), signature))?.block).toEqual(
+      full,
+    );
   });
 
   it.each<[string, (writer: ByteWriter) => ByteWriter]>([

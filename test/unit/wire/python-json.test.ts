@@ -10,6 +10,7 @@ import {
   quote,
   readsAsJson,
 } from "../../../src/wire/python-json.ts";
+import { codePoint } from "../../helpers/code-point.ts";
 import {
   answerOf,
   expectAnswer,
@@ -220,27 +221,6 @@ describe("limits", () => {
     expect(() => canonicalJson(`${digits}0`)).toThrow(/4301 digits/);
     expect(canonicalJson(`${digits}0.0`)).toBe("Infinity");
   });
-
-  it("time grows with length, not faster, whatever the text is made of", () => {
-    const size = 2_000_000;
-    const hostile = [
-      `{"a": "${'\\"'.repeat(size / 2)}"}`,
-      `{"a": "${"\\\\".repeat(size / 2)}"}`,
-      `{"a": "${"\\u00e9".repeat(size / 6)}`,
-      `["${'", "'.repeat(size / 4)}"]`,
-      `[${"9".repeat(size)}]`,
-      `[1.${"9".repeat(size)}]`,
-      " ".repeat(size),
-      `{"a": ${"[".repeat(900)}"${"x".repeat(size)}"${"]".repeat(900)}}`,
-      `{${Array.from({ length: size / 10 }, () => '"a": "\\n"').join(",")}}`,
-    ];
-    for (const text of hostile) {
-      const started = performance.now();
-      expectOnlyMalformed(() => canonicalJson(text));
-      expectOnlyMalformed(() => decodeEntries(text));
-      expect(performance.now() - started, text.slice(0, 20)).toBeLessThan(3000);
-    }
-  });
 });
 
 describe("floatText", () => {
@@ -280,8 +260,9 @@ describe("floatText", () => {
 
 describe("quote", () => {
   it("any text, half surrogates too, becomes printable ASCII that reads back", () => {
-    const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
-    const text = fc.oneof(fc.string({ unit }), fc.string({ unit: "binary" }), fc.string());
+    const units = fc.array(fc.integer({ min: 0, max: 0xffff }));
+    const anyUnits = units.map((codes) => String.fromCharCode(...codes));
+    const text = fc.oneof(anyUnits, fc.string({ unit: codePoint }), fc.string());
     fc.assert(
       fc.property(text, (value) => {
         expect(quote(value)).toMatch(/^"[ -~]*"$/);
@@ -337,7 +318,7 @@ describe("against JSON.parse", () => {
 
   it("throws only MalformedError on any text", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
+      fc.property(fc.string({ unit: codePoint }), (text) => {
         expectOnlyMalformed(() => decodeEntries(text));
         expectOnlyMalformed(() => canonicalJson(text));
       }),

@@ -6,14 +6,15 @@ import {
   encodeStatePacket,
   stateSignedPart,
 } from "../../../src/wire/state-packet.ts";
+import { codePoint } from "../../helpers/code-point.ts";
 import { toHex } from "../../vectors.ts";
 
 describe("state packet", () => {
   const any = fc.record({
-    nodeId: fc.string({ unit: "binary", minLength: 1 }),
+    nodeId: fc.string({ unit: codePoint, minLength: 1 }),
     version: fc.double({ noNaN: true }),
     signature: fc.uint8Array(),
-    text: fc.string({ unit: "binary" }),
+    text: fc.string({ unit: codePoint }),
   });
 
   it("is read back as it was written, text that is no JSON included", () => {

@@ -1,0 +1,64 @@
+/**
+ * How much is tried, and from which seed.
+ *
+ *     FUZZ_INPUTS   inputs over all targets together; 20,000 unless told
+ *     FUZZ_SEED     repeats a run: the same inputs in the same order, per target
+ *     FUZZ_TARGET   only targets whose name contains this, which get all the inputs
+ *     FUZZ_REPORT   folder for one row of results per target, as JSON
+ * @module
+ */
+import { seededRandom } from "../../src/testing/random.ts";
+
+const { env } = process;
+
+export const INPUTS = Number(env["FUZZ_INPUTS"] ?? 20_000);
+export const SEED = Number(env["FUZZ_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+export const ONLY = env["FUZZ_TARGET"];
+export const REPORT = env["FUZZ_REPORT"];
+
+if (!Number.isSafeInteger(INPUTS) || INPUTS < 1 || !Number.isSafeInteger(SEED)) {
+  throw new Error("FUZZ_INPUTS and FUZZ_SEED must be whole numbers");
+}
+
+/** What part of all inputs each target gets. Slow ones get less; together they are 1. */
+const SHARES: Readonly<Record<string, number>> = {
+  reader: 0.06,
+  hello: 0.08,
+  "hello-block": 0.08,
+  peers: 0.08,
+  "state-packet": 0.08,
+  data: 0.08,
+  endpoint: 0.05,
+  "python-json": 0.08,
+  names: 0.05,
+  "aes-cbc-seal": 0.06,
+  framing: 0.05,
+  "udp-datagram": 0.06,
+  "udp-content": 0.06,
+  "udp-challenge": 0.02,
+  "udp-association": 0.02,
+  signature: 0.01,
+  "http-answers": 0.005,
+  answers: 0.005,
+  http: 0.02,
+  "http without a key": 0.02,
+  udp: 0.02,
+  memory: 0.01,
+};
+
+export const TARGETS = Object.keys(SHARES);
+
+/** How many inputs a target gets. */
+export function inputsOf(target: string): number {
+  const share = SHARES[target];
+  if (share === undefined) throw new Error(`${target} has no share`);
+  if (ONLY !== undefined) return target.includes(ONLY) ? INPUTS : 0;
+  return Math.ceil(INPUTS * share);
+}
+
+/** Chance for one target, so that no target's inputs depend on another's. */
+export function randomOf(target: string): () => number {
+  let seed = SEED;
+  for (const character of target) seed = Math.imul(seed ^ character.charCodeAt(0), 0x0100_0193);
+  return seededRandom(seed);
+}
