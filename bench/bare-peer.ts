@@ -1,15 +1,16 @@
 /**
- * The yardstick: a full mesh of TLS sockets of Node that carries the same values and messages, and
- * does nothing else. No signatures, no membership, no repeats, no answers to values. What it costs
- * is what this runtime costs.
+ * The yardstick: a full mesh of TLS sockets of Node that carries the same states and messages, and
+ * does nothing else. No signatures, no membership, no repeats, no answers to states: a state goes
+ * out as it is, is kept by who gets it, and is never parsed. What it costs is what this runtime
+ * costs.
  * @module
  */
 import { createHash } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
 import { connect, createServer, type Server, type TLSSocket } from "node:tls";
-import type { Setup } from "./commands.ts";
+import type { Setup, StateShape } from "./commands.ts";
 import { FrameKind, FrameReader, frameHeader } from "./frames.ts";
-import { type OnValue, type OpenPeer, type Peer, VALUE_LENGTH } from "./peer.ts";
+import { FIRST_VALUE, type OpenPeer, type Peer, type PeerListener, VALUE_LENGTH } from "./peer.ts";
 
 const HOST = "127.0.0.1";
 const PSK_IDENTITY = "bench";
@@ -19,18 +20,25 @@ const TLS_OPTIONS = {
   maxVersion: "TLSv1.3",
 } as const;
 
-/** Brings the frame of a value to about 60 bytes: a value alone would have neither key nor version. */
-const VALUE_FILLING = Buffer.alloc(31);
+/** Brings the frame of one small value to about 60 bytes: it would have a key and a version. */
+const VALUE_FILLING_BYTES = 31;
+/** What the name of a further key and the marks around it take. */
+const KEY_BYTES = 8;
+
+/** Between two pings of each socket, in both directions: as often as a node of the library. */
+const PING_MS = 3_000;
+/** Number of a request whose reply nobody waits for. */
+const PING_NUMBER = 0;
 
 const NOTHING = Buffer.alloc(0);
 
-export function openBarePeer(setup: Setup, onValue: OnValue): Promise<OpenPeer> {
+export function openBarePeer(setup: Setup, listener: PeerListener): Promise<OpenPeer> {
   const psk = createHash("sha256").update(setup.networkKey).digest();
   const server = createServer({ ...TLS_OPTIONS, pskCallback: () => psk });
-  const peer = new BarePeer(setup.index, psk, server, onValue);
+  const peer = new BarePeer(setup, psk, server, listener);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(0, HOST, () => {
+    server.listen(setup.port, HOST, () => {
       const { port } = server.address() as AddressInfo;
       resolve({ peer, port });
     });
@@ -41,23 +49,36 @@ class BarePeer implements Peer {
   readonly #index: number;
   readonly #psk: Buffer;
   readonly #server: Server;
-  readonly #onValue: OnValue;
+  readonly #listener: PeerListener;
+  #state: Buffer;
   readonly #sockets = new Map<number, TLSSocket>();
+  /** What the others own. Nobody reads it here, but a mesh that keeps nothing would need no memory. */
+  readonly #replicas = new Map<number, Buffer>();
   readonly #sends = new Map<number, () => void>();
-  #lastSend = 0;
-  #onSocket: () => void = () => undefined;
+  #lastSend = PING_NUMBER;
+  #awaited: (() => void)[] = [];
+  readonly #pings: NodeJS.Timeout;
 
-  constructor(index: number, psk: Buffer, server: Server, onValue: OnValue) {
+  constructor({ index, state }: Setup, psk: Buffer, server: Server, listener: PeerListener) {
     this.#index = index;
     this.#psk = psk;
     this.#server = server;
-    this.#onValue = onValue;
-    server.on("secureConnection", (socket) => this.#read(socket));
+    this.#listener = listener;
+    this.#state = Buffer.alloc(stateBytes(state), "x");
+    this.#state.write(FIRST_VALUE, "latin1");
+    server.on("secureConnection", (socket) => {
+      this.#read(socket);
+      this.#greet(socket);
+    });
+    this.#pings = setInterval(() => this.#ping(), PING_MS);
   }
 
   write(value: string): void {
-    const payload = Buffer.concat([Buffer.from(value, "latin1"), VALUE_FILLING]);
-    const frame = Buffer.concat([frameHeader(FrameKind.VALUE, 0, payload.length), payload]);
+    // What is on its way keeps the bytes it was given.
+    this.#state = Buffer.from(this.#state);
+    this.#state.write(value, "latin1");
+    const header = frameHeader(FrameKind.VALUE, this.#index, this.#state.length);
+    const frame = Buffer.concat([header, this.#state]);
     for (const socket of this.#sockets.values()) send(socket, frame);
   }
 
@@ -73,40 +94,46 @@ class BarePeer implements Peer {
 
   /** One socket per pair: each process dials those before it. */
   async connect(ports: readonly number[]): Promise<void> {
-    const complete = new Promise<void>((resolve) => {
-      this.#onSocket = () => {
-        if (this.#sockets.size === ports.length - 1) resolve();
-      };
-    });
-    for (const [index, port] of ports.slice(0, this.#index).entries()) this.#dial(index, port);
-    this.#onSocket();
-    await complete;
+    for (const port of ports.slice(0, this.#index)) this.#dial(port);
+    await this.#until(() => this.#sockets.size === ports.length - 1);
+  }
+
+  waitForBack(index: number): Promise<void> {
+    return this.#until(() => this.#sockets.has(index));
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#pings);
     for (const socket of this.#sockets.values()) socket.destroy();
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  #dial(index: number, port: number): void {
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#awaited.push(resolve));
+  }
+
+  #dial(port: number): void {
     const socket = connect({
       ...TLS_OPTIONS,
-      host: HOST,
-      port,
+      // A socket of our own, so that what it carries can be counted as it is on the wire.
+      socket: connectTcp({ host: HOST, port, noDelay: true }),
       pskCallback: () => ({ psk: this.#psk, identity: PSK_IDENTITY }),
       // There is no certificate: the key proves both sides.
       checkServerIdentity: () => undefined,
     });
     socket.once("secureConnect", () => {
       this.#read(socket);
-      send(socket, frameHeader(FrameKind.GREETING, this.#index, 0));
-      this.#add(index, socket);
+      this.#greet(socket);
     });
   }
 
-  #add(index: number, socket: TLSSocket): void {
-    this.#sockets.set(index, socket);
-    this.#onSocket();
+  #greet(socket: TLSSocket): void {
+    send(socket, frameHeader(FrameKind.GREETING, this.#index, this.#state.length), this.#state);
+  }
+
+  #ping(): void {
+    const frame = frameHeader(FrameKind.REQUEST, PING_NUMBER, 0);
+    for (const socket of this.#sockets.values()) send(socket, frame);
   }
 
   #read(socket: TLSSocket): void {
@@ -116,10 +143,11 @@ class BarePeer implements Peer {
     const reader = new FrameReader(({ kind, number, payload }) => {
       switch (kind) {
         case FrameKind.GREETING:
-          this.#add(number, socket);
+          this.#met(number, socket);
+          this.#took(number, payload);
           break;
         case FrameKind.VALUE:
-          this.#onValue(payload.toString("latin1", 0, VALUE_LENGTH));
+          this.#took(number, payload);
           break;
         case FrameKind.REQUEST:
           send(socket, frameHeader(FrameKind.REPLY, number, 0), NOTHING);
@@ -132,6 +160,25 @@ class BarePeer implements Peer {
     });
     socket.on("data", (chunk: Buffer) => reader.add(chunk));
   }
+
+  #met(index: number, socket: TLSSocket): void {
+    this.#sockets.set(index, socket);
+    socket.once("close", () => {
+      this.#sockets.delete(index);
+      this.#listener.onGone(index);
+    });
+    for (const look of this.#awaited.splice(0)) look();
+  }
+
+  #took(writer: number, state: Buffer): void {
+    // A copy: the payload is a view into all that came with it.
+    this.#replicas.set(writer, Buffer.from(state));
+    this.#listener.onValue(writer, state.toString("latin1", 0, VALUE_LENGTH));
+  }
+}
+
+function stateBytes({ keys, bytes }: StateShape): number {
+  return bytes + VALUE_FILLING_BYTES + (keys - 1) * (bytes + KEY_BYTES);
 }
 
 /** All that is sent to one socket in one turn leaves in one piece. */

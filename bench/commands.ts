@@ -9,6 +9,13 @@
 /** What a mesh is made of: nodes of the library, or TLS sockets with nothing around them. */
 export type Kind = "dsn" | "bare";
 
+/** What each process owns and all others hold a copy of. */
+export interface StateShape {
+  readonly keys: number;
+  /** Of each value. */
+  readonly bytes: number;
+}
+
 export interface Setup {
   readonly kind: Kind;
   readonly index: number;
@@ -18,6 +25,11 @@ export interface Setup {
   readonly directory: string;
   /** Port of the first process; undefined for that one. */
   readonly firstPort: number | undefined;
+  /** To listen on; 0 for any. */
+  readonly port: number;
+  readonly state: StateShape;
+  /** Datagrams of the library; undefined for what it does unasked. */
+  readonly udp: boolean | undefined;
 }
 
 export interface Written {
@@ -29,6 +41,8 @@ export interface Written {
 
 /** A value that became visible in a process. */
 export interface Sighting {
+  /** Index of the writer. */
+  readonly writer: number;
   readonly sequence: number;
   readonly atMs: number;
 }
@@ -48,20 +62,54 @@ export interface Sent {
   readonly totalMs: number;
 }
 
+export interface Joined {
+  /** Just before the process began to listen. */
+  readonly startedMs: number;
+  /** When it could read the whole states of all others. */
+  readonly completeMs: number;
+}
+
+/** Totals since the process began. */
+export interface Usage {
+  readonly atMs: number;
+  /** All threads, in user space and in the kernel. */
+  readonly cpuMs: number;
+  /** What its sockets to others sent and received: TCP and UDP payload, without headers. */
+  readonly bytes: number;
+}
+
+export interface Memory {
+  readonly residentBytes: number;
+  /** JavaScript objects that survive a full collection. */
+  readonly heapBytes: number;
+}
+
 export interface Commands {
   /** Starts listening. Resolves with the port. */
   open(setup: Setup): Promise<number>;
   /** Resolves once all others are connected. @param ports of all processes, by index. */
   connect(ports: readonly number[]): Promise<void>;
+  /** Both, without a word in between. @param ports of the processes that are there. */
+  join(setup: Setup, ports: readonly number[]): Promise<Joined>;
   /** Writes one value after `pauseMs`, and answers only when the others are likely to have it. */
   write(sequence: number, pauseMs: number): Promise<Written>;
   /** Writes distinct values, each in its own turn of the event loop. Resolves with the start. */
   burst(first: number, count: number): Promise<number>;
-  /** Resolves once that value or a later one is visible. */
-  waitFor(sequence: number): Promise<void>;
+  /** Resolves once that value of that writer, or a later one, is visible: with the time. */
+  waitFor(writer: number, sequence: number): Promise<number>;
+  /** Resolves once that process is known to be gone, with the time; once for each time. */
+  waitForGone(index: number): Promise<number>;
+  /** Resolves once that process is connected, and its state visible. */
+  waitForBack(index: number): Promise<void>;
   /** What became visible since the last time this was asked. */
   takeSightings(): Promise<readonly Sighting[]>;
+  /** How many values became visible since then. */
+  countSightings(): Promise<number>;
   send(order: SendOrder): Promise<Sent>;
+  usage(): Promise<Usage>;
+  memory(): Promise<Memory>;
+  /** Profiles this process until it is closed. */
+  startProfile(file: string): Promise<void>;
   close(): Promise<void>;
 }
 

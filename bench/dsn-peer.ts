@@ -1,44 +1,56 @@
 /**
- * A node as a program would run it: network key, HTTP on loopback, identity on disk.
+ * A node as a program would run it: network key, loopback, identity on disk.
  * @module
  */
 import { DSNodeServer } from "distributed-state-network";
-import type { Setup } from "./commands.ts";
-import type { OnValue, OpenPeer, Peer } from "./peer.ts";
+import type { Setup, StateShape } from "./commands.ts";
+import { FIRST_VALUE, type OpenPeer, type Peer, type PeerListener } from "./peer.ts";
 
 const KEY = "value";
 const JOIN_TIMEOUT_MS = 60_000;
+const NAME = "node-";
 
-export async function openDsnPeer(setup: Setup, onValue: OnValue): Promise<OpenPeer> {
-  const { index, networkKey, directory, firstPort } = setup;
+export async function openDsnPeer(
+  setup: Setup,
+  { onValue, onGone }: PeerListener,
+): Promise<OpenPeer> {
+  const { index, networkKey, directory, firstPort, port, state, udp } = setup;
   const node = await DSNodeServer.start(
     {
       nodeId: nodeIdOf(index),
       networkIp: "127.0.0.1",
+      port,
       aesKey: networkKey,
       credentialDir: directory,
       bootstrapNodes: firstPort === undefined ? [] : [`127.0.0.1:${firstPort}`],
+      udp,
     },
     {
-      update: ({ current }) => {
+      state: stateOf(state),
+      disconnect: ({ nodeId }) => onGone(indexOf(nodeId)),
+      update: ({ nodeId, current }) => {
         const value = current[KEY];
-        if (value !== undefined) onValue(value);
+        if (value !== undefined) onValue(indexOf(nodeId), value);
       },
       receive: () => undefined,
     },
   );
-  return { peer: new DsnPeer(node), port: node.port };
+  return { peer: new DsnPeer(node, index, state.bytes), port: node.port };
 }
 
 class DsnPeer implements Peer {
   readonly #node: DSNodeServer;
+  readonly #index: number;
+  readonly #valueBytes: number;
 
-  constructor(node: DSNodeServer) {
+  constructor(node: DSNodeServer, index: number, valueBytes: number) {
     this.#node = node;
+    this.#index = index;
+    this.#valueBytes = valueBytes;
   }
 
   write(value: string): void {
-    this.#node.updateData(KEY, value);
+    this.#node.updateData(KEY, value.padStart(this.#valueBytes, "0"));
   }
 
   send(to: number, data: Uint8Array): Promise<void> {
@@ -46,7 +58,13 @@ class DsnPeer implements Peer {
   }
 
   async connect(ports: readonly number[]): Promise<void> {
-    await this.#node.waitForPeers(ports.length - 1, { timeout: JOIN_TIMEOUT_MS });
+    const others = [...ports.keys()].filter((index) => index !== this.#index);
+    await Promise.all(others.map((index) => this.waitForBack(index)));
+  }
+
+  /** A state comes as a whole: who reads one key of it can read all. */
+  async waitForBack(index: number): Promise<void> {
+    await this.#node.waitForKey(nodeIdOf(index), KEY, undefined, { timeout: JOIN_TIMEOUT_MS });
   }
 
   close(): Promise<void> {
@@ -54,6 +72,16 @@ class DsnPeer implements Peer {
   }
 }
 
+function stateOf({ keys, bytes }: StateShape): Record<string, string> {
+  const state: Record<string, string> = { [KEY]: FIRST_VALUE.padStart(bytes, "0") };
+  for (let key = 1; key < keys; key += 1) state[`key-${key}`] = "x".repeat(bytes);
+  return state;
+}
+
 function nodeIdOf(index: number): string {
-  return `node-${index}`;
+  return `${NAME}${index}`;
+}
+
+function indexOf(nodeId: string): number {
+  return Number(nodeId.slice(NAME.length));
 }

@@ -1,58 +1,79 @@
 /**
  * Measures the built package beside bare TLS sockets, in the same run and in turns.
  *
- *     npm run bench -- [--quick] [--only NAME]… [--json FILE] [--profile FOLDER]
+ *     npm run bench -- [--quick] [--nodes 2,8,16,32] [--only NAME]… [--udp on|off]
+ *                      [--json FILE] [--results FILE] [--profile FOLDER]
  *
  * Absolute numbers belong to a machine and its load; the ratios are what to compare.
  * @module
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { allWriters } from "./all-writers.ts";
+import { type Arguments, parseArguments } from "./arguments.ts";
+import { fullState } from "./full-state.ts";
+import { idle } from "./idle.ts";
+import { join } from "./join.ts";
+import { killedPeer } from "./killed-peer.ts";
+import { memory } from "./memory.ts";
 import { abandonAll } from "./mesh.ts";
 import { messages } from "./messages.ts";
-import type { Options, Question, Result } from "./question.ts";
-import { machineLine, table, thisMachine } from "./report.ts";
+import { profileSummaries } from "./profile-summary.ts";
+import type { Question, Result } from "./question.ts";
+import { heading, machineLine, table, thisMachine } from "./report.ts";
+import { putMachine, putTables } from "./results-file.ts";
 import { stoppedPeer } from "./stopped-peer.ts";
 import { visibility } from "./visibility.ts";
 import { writeRate } from "./write-rate.ts";
 
-const QUESTIONS: readonly Question[] = [visibility, writeRate, messages, stoppedPeer];
+const QUESTIONS: readonly Question[] = [
+  visibility,
+  fullState,
+  writeRate,
+  allWriters,
+  messages,
+  join,
+  idle,
+  killedPeer,
+  stoppedPeer,
+  memory,
+];
 
 process.once("exit", abandonAll);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => process.exit(1));
 }
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: [] },
-    json: { type: "string" },
-    profile: { type: "string" },
-  },
-});
-
-const unknown = values.only.filter((name) => !QUESTIONS.some((question) => question.name === name));
-if (unknown.length > 0) {
-  const names = QUESTIONS.map(({ name }) => name).join(", ");
-  console.error(`There is no question "${unknown.join(", ")}"; there are: ${names}`);
-  process.exit(2);
-}
-
-const options: Options = { quick: values.quick, profiles: values.profile };
-if (options.profiles !== undefined) mkdirSync(options.profiles, { recursive: true });
+const { options, only, json, results: file } = argumentsOrExit();
+const { profiles, udp } = options;
+if (profiles !== undefined) mkdirSync(profiles, { recursive: true });
 const machine = thisMachine();
-console.log(`${machineLine(machine)}\n`);
+const line = machineLine(machine, process.argv.slice(2));
+console.log(`${line}\n`);
 
 const results: (Result & { readonly name: string })[] = [];
 for (const question of QUESTIONS) {
-  if (values.only.length > 0 && !values.only.includes(question.name)) continue;
+  if (only.length > 0 && !only.includes(question.name)) continue;
   const result = await question.measure(options);
   results.push({ name: question.name, ...result });
-  console.log(`${table(result)}\n`);
+  console.log([heading(result), "", ...table(result), ""].join("\n"));
+}
+if (profiles !== undefined) console.log(profileSummaries(profiles));
+
+if (file !== undefined) {
+  putTables(file, results);
+  if (only.length === 0) putMachine(file, line);
+}
+if (json !== undefined) {
+  const report = { machine, udp: udp ?? "default", arguments: process.argv.slice(2), results };
+  writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
-if (values.json !== undefined) {
-  const report = { machine, arguments: process.argv.slice(2), results };
-  writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
+function argumentsOrExit(): Arguments {
+  try {
+    const names = QUESTIONS.map(({ name }) => name);
+    return parseArguments(process.argv.slice(2), names);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(2);
+  }
 }

@@ -6,21 +6,25 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Kind, Sighting } from "./commands.ts";
+import type { Joined, Kind, Setup, Sighting, StateShape } from "./commands.ts";
+import { SMALL_STATE } from "./peer.ts";
+import type { Options } from "./question.ts";
 import { killAllWorkers, WorkerProcess } from "./worker-process.ts";
 
-export interface MeshOptions {
-  readonly kind: Kind;
+export interface MeshPlan {
+  /** Name of the question, for the files of profiles. */
+  readonly question: string;
   readonly processes: number;
-  /** Folder for CPU profiles of the writer and one receiver, if wanted. */
-  readonly profiles: string | undefined;
+  /** Of each process. @default one value of 20 bytes */
+  readonly state?: StateShape;
+  readonly options: Options;
 }
 
 export interface Burst {
   /** Just before the first write; see `nowMs`. */
   readonly startedMs: number;
-  /** What each receiver saw. */
-  readonly seen: readonly (readonly Sighting[])[];
+  /** When the last value was visible to the last that had to see it. */
+  readonly endedMs: number;
 }
 
 /** Folders of meshes that are open. */
@@ -36,46 +40,56 @@ const WARM_UP_BURSTS = 8;
 const WARM_UP_WRITES = 1_000;
 
 export class Mesh {
-  readonly writer: WorkerProcess;
-  readonly receivers: readonly WorkerProcess[];
-  readonly #directory: string;
+  readonly kind: Kind;
+  readonly #plan: MeshPlan;
+  readonly #directory = mkdtempSync(join(tmpdir(), "dsn-bench-"));
+  readonly #networkKey = randomBytes(16).toString("hex");
+  readonly #workers: WorkerProcess[] = [];
+  readonly #ports: number[] = [];
   #sequence = 0;
 
-  private constructor(workers: readonly WorkerProcess[], directory: string) {
-    const [writer, ...receivers] = workers;
-    if (writer === undefined) throw new RangeError("a mesh has at least one process");
-    this.writer = writer;
-    this.receivers = receivers;
-    this.#directory = directory;
+  private constructor(kind: Kind, plan: MeshPlan) {
+    this.kind = kind;
+    this.#plan = plan;
+    folders.add(this.#directory);
   }
 
-  static async open({ kind, processes, profiles }: MeshOptions): Promise<Mesh> {
-    const directory = mkdtempSync(join(tmpdir(), "dsn-bench-"));
-    folders.add(directory);
-    const networkKey = randomBytes(16).toString("hex");
-    const workers = Array.from(
-      { length: processes },
-      (_, index) => new WorkerProcess(profilingOptions(profiles, `${kind}-${processes}`, index)),
-    );
-    const mesh = new Mesh(workers, directory);
+  static async open(kind: Kind, plan: MeshPlan): Promise<Mesh> {
+    const mesh = new Mesh(kind, plan);
     try {
-      const setup = { kind, networkKey, directory };
-      const firstPort = await mesh.writer.call("open", {
-        ...setup,
-        index: 0,
-        firstPort: undefined,
-      });
-      const ports = await Promise.all(
-        mesh.receivers.map((worker, index) =>
-          worker.call("open", { ...setup, index: index + 1, firstPort }),
-        ),
-      );
-      await Promise.all(workers.map((worker) => worker.call("connect", [firstPort, ...ports])));
+      await mesh.#open();
       return mesh;
     } catch (error) {
       await mesh.close();
       throw error;
     }
+  }
+
+  async #open(): Promise<void> {
+    const { processes } = this.#plan;
+    for (let index = 0; index < processes; index += 1) this.#workers.push(new WorkerProcess());
+    this.#ports[0] = await this.writer.call("open", this.#setup(0));
+    await Promise.all(
+      this.receivers.map(async (worker, position) => {
+        const index = position + 1;
+        this.#ports[index] = await worker.call("open", this.#setup(index));
+      }),
+    );
+    await this.#allConnected();
+  }
+
+  get workers(): readonly WorkerProcess[] {
+    return this.#workers;
+  }
+
+  get writer(): WorkerProcess {
+    const [writer] = this.#workers;
+    if (writer === undefined) throw new RangeError("a mesh has at least one process");
+    return writer;
+  }
+
+  get receivers(): readonly WorkerProcess[] {
+    return this.#workers.slice(1);
   }
 
   /** The number of a new value, or the first of `count` new values. */
@@ -85,30 +99,107 @@ export class Mesh {
     return first;
   }
 
-  /** Writes distinct values as fast as the writer can, and waits until the last is everywhere. */
-  async burst(count: number): Promise<Burst> {
-    await takeSightings(this.receivers);
+  /**
+   * Writes distinct values as fast as the writers can, all of them at once, and waits until the
+   * last value of each is everywhere.
+   */
+  async burst(count: number, writers: readonly number[] = [0]): Promise<Burst> {
     const first = this.nextSequence(count);
     const last = first + count - 1;
-    const visible = this.receivers.map((receiver) => receiver.call("waitFor", last));
-    const startedMs = await this.writer.call("burst", first, count);
-    await Promise.all(visible);
-    return { startedMs, seen: await takeSightings(this.receivers) };
+    await Promise.all(this.#workers.map((worker) => worker.call("takeSightings")));
+    const visible = this.#workers.flatMap((worker, reader) =>
+      writers
+        .filter((writer) => writer !== reader)
+        .map((writer) => worker.call("waitFor", writer, last)),
+    );
+    const started = writers.map((writer) => this.#workerAt(writer).call("burst", first, count));
+    return {
+      startedMs: Math.min(...(await Promise.all(started))),
+      endedMs: Math.max(...(await Promise.all(visible))),
+    };
+  }
+
+  /** One more process, from the moment that it is there. @returns how that went, and its index. */
+  async join(): Promise<Joined & { readonly index: number }> {
+    const index = this.#workers.length;
+    const joiner = new WorkerProcess();
+    this.#workers.push(joiner);
+    // Its program is loaded when it has answered something.
+    await joiner.call("takeSightings");
+    await this.#profile(index, "joiner");
+    return { index, ...(await joiner.call("join", this.#setup(index), this.#ports)) };
+  }
+
+  /** Kills one process. @returns when, and when each of the others knew that it was gone. */
+  async kill(index: number): Promise<{ readonly killedMs: number; readonly goneMs: number[] }> {
+    const others = this.#workers.filter((_, other) => other !== index);
+    const gone = others.map((worker) => worker.call("waitForGone", index));
+    const killedMs = await this.#workerAt(index).kill();
+    return { killedMs, goneMs: await Promise.all(gone) };
+  }
+
+  /** Starts a killed process again, where it was and as who it was. */
+  async restart(index: number): Promise<void> {
+    const worker = new WorkerProcess();
+    this.#workers[index] = worker;
+    await worker.call("open", this.#setup(index));
+    const others = this.#workers.filter((other) => other !== worker);
+    await Promise.all([
+      worker.call("connect", this.#ports),
+      ...others.map((other) => other.call("waitForBack", index)),
+    ]);
+  }
+
+  /** Profiles the writer and one receiver from here to their end, where that is wanted. */
+  async profile(): Promise<void> {
+    await Promise.all([this.#profile(0, "writer"), this.#profile(1, "receiver")]);
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.writer, ...this.receivers].map((worker) => worker.close()));
+    await Promise.all(this.#workers.map((worker) => worker.close()));
     rmSync(this.#directory, { recursive: true, force: true });
     folders.delete(this.#directory);
+  }
+
+  async #allConnected(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.call("connect", this.#ports)));
+  }
+
+  async #profile(index: number, role: string): Promise<void> {
+    const { question, options } = this.#plan;
+    if (options.profiles === undefined) return;
+    const name = `${question}-${this.#workers.length}-${this.kind}-${role}.cpuprofile`;
+    await this.#workers[index]?.call("startProfile", join(options.profiles, name));
+  }
+
+  #setup(index: number): Setup {
+    const { state = SMALL_STATE, options } = this.#plan;
+    return {
+      kind: this.kind,
+      index,
+      networkKey: this.#networkKey,
+      directory: this.#directory,
+      firstPort: index === 0 ? undefined : this.#ports[0],
+      port: this.#ports[index] ?? 0,
+      state,
+      udp: options.udp,
+    };
+  }
+
+  #workerAt(index: number): WorkerProcess {
+    const worker = this.#workers[index];
+    if (worker === undefined) throw new RangeError(`there is no process ${index}`);
+    return worker;
   }
 }
 
 /** Opens a mesh for as long as `use` takes. */
 export async function withMesh<T>(
-  options: MeshOptions,
+  kind: Kind,
+  plan: MeshPlan,
   use: (mesh: Mesh) => Promise<T>,
 ): Promise<T> {
-  const mesh = await Mesh.open(options);
+  const mesh = await Mesh.open(kind, plan);
   try {
     return await use(mesh);
   } finally {
@@ -118,22 +209,21 @@ export async function withMesh<T>(
 
 /** Both kinds at the same time, for rounds in turn: what disturbs the machine disturbs both. */
 export function withBoth<T>(
-  options: Omit<MeshOptions, "kind">,
+  plan: MeshPlan,
   use: (dsn: Mesh, bare: Mesh) => Promise<T>,
 ): Promise<T> {
-  return withMesh({ ...options, kind: "dsn" }, (dsn) =>
-    withMesh({ ...options, kind: "bare" }, (bare) => use(dsn, bare)),
-  );
+  return withMesh("dsn", plan, (dsn) => withMesh("bare", plan, (bare) => use(dsn, bare)));
 }
 
 /**
  * Runs until the compiler of the runtime has done its work, as it has in any node that lives. In
- * turns: a process that then idles for long begins cold again.
+ * turns: a process that then idles for long begins cold again. Profiles begin after it.
  */
 export async function warmUp(...meshes: readonly Mesh[]): Promise<void> {
   for (let round = 0; round < WARM_UP_BURSTS; round += 1) {
     for (const mesh of meshes) await mesh.burst(WARM_UP_WRITES);
   }
+  for (const mesh of meshes) await mesh.profile();
 }
 
 /** What each of `receivers` saw since the last time. */
@@ -141,15 +231,4 @@ export function takeSightings(
   receivers: readonly WorkerProcess[],
 ): Promise<readonly (readonly Sighting[])[]> {
   return Promise.all(receivers.map((receiver) => receiver.call("takeSightings")));
-}
-
-function profilingOptions(directory: string | undefined, name: string, index: number): string[] {
-  if (directory === undefined || index > 1) return [];
-  const role = index === 0 ? "writer" : "receiver";
-  return [
-    "--cpu-prof",
-    `--cpu-prof-dir=${directory}`,
-    `--cpu-prof-name=${name}-${role}-${Date.now()}.cpuprofile`,
-    "--cpu-prof-interval=100",
-  ];
 }

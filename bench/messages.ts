@@ -1,12 +1,14 @@
 /** What does a message from one process to another cost, small, many and large? */
 import type { SendOrder, Sent } from "./commands.ts";
 import { type Mesh, withBoth } from "./mesh.ts";
-import { DSN_AND_BARE, type Question, type Row } from "./question.ts";
+import { DSN_AND_BARE, type Question, type Row, rowOf } from "./question.ts";
 import { median, percentile } from "./statistics.ts";
 
 const MEGABYTE = 1_000_000;
 
 interface Case {
+  /** For the files of profiles. */
+  readonly name: string;
   readonly what: string;
   readonly unit: Row["unit"];
   readonly order: Omit<SendOrder, "to">;
@@ -19,24 +21,24 @@ const megabytesPerSecond: Case["value"] = ({ roundTripsMs }, { bytes }) =>
 
 export const messages: Question = {
   name: "messages",
-  async measure({ quick, profiles }) {
-    const rounds = quick ? 3 : 7;
-    const cases = casesFor(quick ? 0.2 : 1);
-    const rows = await withBoth({ processes: 2, profiles }, async (dsnMesh, bareMesh) => {
-      const rows: Row[] = [];
-      for (const { what, unit, order, value } of cases) {
+  async measure(options) {
+    const rounds = options.quick ? 3 : 7;
+    const rows: Row[] = [];
+    for (const { name, what, unit, order, value } of casesFor(options.quick ? 0.2 : 1)) {
+      const plan = { question: `messages-${name}`, processes: 2, options };
+      const both = await withBoth(plan, async (dsnMesh, bareMesh) => {
         const dsn: number[] = [];
         const bare: number[] = [];
         for (let round = 0; round <= rounds; round += 1) {
           dsn.push(value(await send(dsnMesh, order), order));
           bare.push(value(await send(bareMesh, order), order));
+          // The first round is for the compiler of the runtime.
+          if (round === 0) await Promise.all([dsnMesh.profile(), bareMesh.profile()]);
         }
-        // The first round is for the compiler of the runtime.
-        const measured = median(dsn.slice(1));
-        rows.push({ what, unit, measured, beside: median(bare.slice(1)) });
-      }
-      return rows;
-    });
+        return { dsn: dsn.slice(1), bare: bare.slice(1) };
+      });
+      rows.push(rowOf(what, unit, both, median));
+    }
     return { title: "Messages, each acknowledged by its receiver", columns: DSN_AND_BARE, rows };
   },
 };
@@ -45,27 +47,38 @@ function casesFor(scale: number): Case[] {
   const times = (count: number) => Math.ceil(count * scale);
   return [
     {
+      name: "small",
       what: "100 B, one in flight, p50",
       unit: "ms",
       order: { bytes: 100, count: times(500), inFlight: 1 },
       value: ({ roundTripsMs }) => percentile(roundTripsMs, 0.5),
     },
     {
+      name: "many",
       what: "100 B, 64 in flight",
       unit: "per second",
       order: { bytes: 100, count: times(5_000), inFlight: 64 },
       value: perSecond,
     },
     {
+      name: "1mb",
       what: "1 MB, one in flight",
       unit: "MB/s",
       order: { bytes: MEGABYTE, count: times(20), inFlight: 1 },
       value: megabytesPerSecond,
     },
     {
+      name: "16mb",
       what: "16 MB, one in flight",
       unit: "MB/s",
       order: { bytes: 16 * MEGABYTE, count: times(5), inFlight: 1 },
+      value: megabytesPerSecond,
+    },
+    {
+      name: "64mb",
+      what: "64 MB, one in flight",
+      unit: "MB/s",
+      order: { bytes: 64 * MEGABYTE, count: times(3), inFlight: 1 },
       value: megabytesPerSecond,
     },
   ];

@@ -2,7 +2,7 @@
  * Tables for people, and the same numbers for programs.
  * @module
  */
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import type { Result, Row } from "./question.ts";
 
 export interface Machine {
@@ -11,6 +11,8 @@ export interface Machine {
   readonly node: string;
   readonly platform: string;
   readonly date: string;
+  /** Of one minute, before the run. On two cores, 2 is a machine that is full already. */
+  readonly load: number;
 }
 
 export function thisMachine(): Machine {
@@ -21,15 +23,25 @@ export function thisMachine(): Machine {
     node: process.version,
     platform: `${process.platform} ${process.arch}`,
     date: new Date().toISOString(),
+    load: loadavg()[0] ?? Number.NaN,
   };
 }
 
-export function machineLine({ cpu, cores, node, platform, date }: Machine): string {
-  return `${cpu}, ${cores} cores; Node ${node} on ${platform}; ${date}`;
+export function machineLine(
+  { cpu, cores, node, platform, date, load }: Machine,
+  args: readonly string[],
+): string {
+  const command = ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ");
+  const where = `${cpu}, ${cores} cores, load ${load.toFixed(1)} before; Node ${node} on ${platform}`;
+  return `${where}; ${date}; \`${command}\``;
 }
 
-/** A table that reads well on a terminal and in Markdown. */
-export function table({ title, columns, rows }: Result): string {
+export function heading({ title }: Result): string {
+  return `## ${title}`;
+}
+
+/** Lines of a table that reads well on a terminal and in Markdown. */
+export function table({ columns, rows }: Result): string[] {
   const head = ["", ...columns, "ratio", "target"];
   const body = rows.map((row) => [
     row.what,
@@ -44,7 +56,7 @@ export function table({ title, columns, rows }: Result): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell, column) => pad(cell, widths[column] ?? 0, column)).join(" | ")} |`;
   const rule = `|${widths.map((width, column) => (column === 0 ? `${"-".repeat(width + 2)}` : `${"-".repeat(width + 1)}:`)).join("|")}|`;
-  return [`### ${title}`, "", line(head), rule, ...body.map(line)].join("\n");
+  return [line(head), rule, ...body.map(line)];
 }
 
 function targetOf({ target, measured, unit }: Row): string {
@@ -53,7 +65,7 @@ function targetOf({ target, measured, unit }: Row): string {
 }
 
 function withUnit(value: number, unit: Row["unit"]): string {
-  const digits = value >= 100 ? 0 : value >= 1 ? 2 : 3;
+  const digits = unit === "B/s" || value >= 100 ? 0 : value >= 1 ? 2 : 3;
   const number = value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,

@@ -13,12 +13,13 @@ const SETTLE_MS = 500;
 
 export const stoppedPeer: Question = {
   name: "stopped-peer",
-  async measure({ quick, profiles }) {
+  async measure(options) {
+    const { quick } = options;
     const rounds = quick ? 2 : 5;
     const perRound = quick ? 30 : 60;
-    const { stopped, running } = await withMesh(
-      { kind: "dsn", processes: PROCESSES, profiles },
-      (mesh) => inTurn(mesh, rounds, perRound),
+    const plan = { question: "stopped-peer", processes: PROCESSES, options };
+    const { stopped, running } = await withMesh("dsn", plan, (mesh) =>
+      inTurn(mesh, rounds, perRound),
     );
     const row = (what: string, samples: (writes: VisibleWrites) => readonly number[]): Row[] =>
       [0.5, 0.99].map((share) => ({

@@ -1,8 +1,8 @@
-/** After a write, how long until every other process can read it? */
-import { warmUp, withBoth } from "./mesh.ts";
-import { DSN_AND_BARE, type Question, type Row } from "./question.ts";
+/** After a write of a small state, how long until every other process can read it? */
+import { SMALL_STATE } from "./peer.ts";
+import { DSN_AND_BARE, type Question, type Row, rowOf } from "./question.ts";
 import { percentile } from "./statistics.ts";
-import { visibleWrites } from "./visible-writes.ts";
+import { visibleMsOfBoth } from "./visible-writes.ts";
 
 const TARGETS_MS: ReadonlyMap<number, number> = new Map([
   [2, 1.5],
@@ -12,47 +12,17 @@ const TARGETS_MS: ReadonlyMap<number, number> = new Map([
 
 export const visibility: Question = {
   name: "visibility",
-  async measure({ quick, profiles }) {
+  async measure(options) {
     const rows: Row[] = [];
-    for (const processes of quick ? [2, 8] : [2, 8, 16]) {
-      const { dsn, bare } = await both(processes, quick ? 60 : 300, quick ? 3 : 6, profiles);
-      const what = `${processes} processes`;
+    for (const processes of options.nodes) {
+      const both = await visibleMsOfBoth("visibility", processes, SMALL_STATE, options);
+      const row = (share: number) =>
+        rowOf(`${processes} processes, p${share * 100}`, "ms", both, (samples) =>
+          percentile(samples, share),
+        );
       const target = TARGETS_MS.get(processes);
-      rows.push(
-        {
-          what: `${what}, p50`,
-          unit: "ms",
-          measured: percentile(dsn, 0.5),
-          beside: percentile(bare, 0.5),
-          ...(target === undefined ? {} : { target }),
-        },
-        {
-          what: `${what}, p99`,
-          unit: "ms",
-          measured: percentile(dsn, 0.99),
-          beside: percentile(bare, 0.99),
-        },
-      );
+      rows.push({ ...row(0.5), ...(target === undefined ? {} : { target }) }, row(0.99));
     }
     return { title: "A write of 20 bytes is visible everywhere", columns: DSN_AND_BARE, rows };
   },
 };
-
-function both(
-  processes: number,
-  samples: number,
-  rounds: number,
-  profiles: string | undefined,
-): Promise<{ dsn: number[]; bare: number[] }> {
-  return withBoth({ processes, profiles }, async (dsnMesh, bareMesh) => {
-    const perRound = Math.ceil(samples / rounds);
-    await warmUp(dsnMesh, bareMesh);
-    const dsn: number[] = [];
-    const bare: number[] = [];
-    for (let round = 0; round < rounds; round += 1) {
-      dsn.push(...(await visibleWrites(dsnMesh, perRound)).visibleMs);
-      bare.push(...(await visibleWrites(bareMesh, perRound)).visibleMs);
-    }
-    return { dsn, bare };
-  });
-}

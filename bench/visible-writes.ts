@@ -1,8 +1,10 @@
 /**
- * The measurement behind two questions: how long until a write can be read everywhere.
+ * The measurement behind three questions: how long until a write can be read everywhere.
  * @module
  */
-import { type Mesh, takeSightings } from "./mesh.ts";
+import type { StateShape } from "./commands.ts";
+import { type Mesh, takeSightings, warmUp, withBoth } from "./mesh.ts";
+import type { Both, Options } from "./question.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** Largest pause before a write: spreads the writes over what else happens at fixed times. */
@@ -27,7 +29,7 @@ export async function visibleWrites(
     const sequence = mesh.nextSequence();
     const pauseMs = Math.random() * PAUSE_MS_MAX;
     writes.push({ sequence, ...(await mesh.writer.call("write", sequence, pauseMs)) });
-    await Promise.all(receivers.map((receiver) => receiver.call("waitFor", sequence)));
+    await Promise.all(receivers.map((receiver) => receiver.call("waitFor", 0, sequence)));
   }
   const seen = (await takeSightings(receivers)).map(
     (sightings) => new Map(sightings.map(({ sequence, atMs }) => [sequence, atMs])),
@@ -36,6 +38,28 @@ export async function visibleWrites(
     visibleMs: writes.map(({ sequence, atMs }) => lastOf(seen, sequence) - atMs),
     callMs: writes.map(({ callMs }) => callMs),
   };
+}
+
+/** The times of many writes in a warm mesh of each kind, in turns. */
+export function visibleMsOfBoth(
+  question: string,
+  processes: number,
+  state: StateShape,
+  options: Options,
+): Promise<Both<number>> {
+  const { quick } = options;
+  const rounds = quick ? 3 : 6;
+  const perRound = quick ? 20 : 50;
+  return withBoth({ question, processes, state, options }, async (dsnMesh, bareMesh) => {
+    await warmUp(dsnMesh, bareMesh);
+    const dsn: number[] = [];
+    const bare: number[] = [];
+    for (let round = 0; round < rounds; round += 1) {
+      dsn.push(...(await visibleWrites(dsnMesh, perRound)).visibleMs);
+      bare.push(...(await visibleWrites(bareMesh, perRound)).visibleMs);
+    }
+    return { dsn, bare };
+  });
 }
 
 function lastOf(seen: readonly ReadonlyMap<number, number>[], sequence: number): number {

@@ -5,6 +5,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { nowMs } from "./clock.ts";
 import type { CommandName, Commands, Request, Response } from "./commands.ts";
 
 const WORKER_FILE = fileURLToPath(new URL("./worker.js", import.meta.url));
@@ -30,9 +31,8 @@ export class WorkerProcess {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  /** @param execArgv Options of Node for that process. */
-  constructor(execArgv: readonly string[]) {
-    const child = fork(WORKER_FILE, { execArgv: [...execArgv] });
+  constructor() {
+    const child = fork(WORKER_FILE);
     this.#child = child;
     running.add(child);
     child.on("message", (response) => this.#onResponse(response as Response));
@@ -68,6 +68,15 @@ export class WorkerProcess {
       const request: Request = { id, name, parameters };
       this.#child.send(request);
     });
+  }
+
+  /** Ends the process with no chance to say so. Resolves with the time just before. */
+  async kill(): Promise<number> {
+    const exited = once(this.#child, "exit");
+    const atMs = nowMs();
+    this.#child.kill("SIGKILL");
+    await exited;
+    return atMs;
   }
 
   /** Stops the process where it is, as if its machine hung; `SIGCONT` lets it go on. */

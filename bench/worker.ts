@@ -3,20 +3,28 @@
  * @module
  */
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { openBarePeer } from "./bare-peer.ts";
 import { nowMs } from "./clock.ts";
 import type {
   Commands,
+  Joined,
+  Memory,
   Request,
   Response,
   SendOrder,
   Sent,
   Setup,
   Sighting,
+  Usage,
   Written,
 } from "./commands.ts";
 import { openDsnPeer } from "./dsn-peer.ts";
-import { type Peer, VALUE_LENGTH } from "./peer.ts";
+import { type OpenPeerOf, type Peer, textOf } from "./peer.ts";
+import { startProfile } from "./profiler.ts";
+import { Sightings } from "./sightings.ts";
+import { countTraffic, trafficBytes } from "./traffic.ts";
 
 /** After a write the IPC channel stays silent this long, so that it does not slow what is timed. */
 const QUIET_MS = 20;
@@ -25,20 +33,29 @@ const QUIET_MS = 20;
 const FILLING = 0xa5;
 
 class Worker implements Commands {
+  readonly #sightings = new Sightings();
   #peer: Peer | undefined;
-  #sightings: Sighting[] = [];
-  #newest = 0;
-  #awaited: { readonly sequence: number; readonly resolve: () => void } | undefined;
+  #endProfile: (() => Promise<void>) | undefined;
 
   async open(setup: Setup): Promise<number> {
-    const open = setup.kind === "dsn" ? openDsnPeer : openBarePeer;
-    const { peer, port } = await open(setup, (value) => this.#saw(value));
+    const open: OpenPeerOf = setup.kind === "dsn" ? openDsnPeer : openBarePeer;
+    const { peer, port } = await open(setup, {
+      onValue: (writer, value) => this.#sightings.saw(writer, value),
+      onGone: (index) => this.#sightings.lost(index),
+    });
     this.#peer = peer;
     return port;
   }
 
   connect(ports: readonly number[]): Promise<void> {
     return this.#opened.connect(ports);
+  }
+
+  async join(setup: Setup, ports: readonly number[]): Promise<Joined> {
+    const startedMs = nowMs();
+    const port = await this.open(setup);
+    await this.connect([...ports, port]);
+    return { startedMs, completeMs: nowMs() };
   }
 
   async write(sequence: number, pauseMs: number): Promise<Written> {
@@ -60,17 +77,24 @@ class Worker implements Commands {
     return startedMs;
   }
 
-  async waitFor(sequence: number): Promise<void> {
-    if (this.#newest >= sequence) return;
-    await new Promise<void>((resolve) => {
-      this.#awaited = { sequence, resolve };
-    });
+  waitFor(writer: number, sequence: number): Promise<number> {
+    return this.#sightings.waitFor(writer, sequence);
+  }
+
+  waitForGone(index: number): Promise<number> {
+    return this.#sightings.waitForGone(index);
+  }
+
+  waitForBack(index: number): Promise<void> {
+    return this.#opened.waitForBack(index);
   }
 
   async takeSightings(): Promise<readonly Sighting[]> {
-    const sightings = this.#sightings;
-    this.#sightings = [];
-    return sightings;
+    return this.#sightings.take();
+  }
+
+  async countSightings(): Promise<number> {
+    return this.#sightings.take().length;
   }
 
   async send({ to, bytes, count, inFlight }: SendOrder): Promise<Sent> {
@@ -91,7 +115,25 @@ class Worker implements Commands {
     return { roundTripsMs, totalMs: nowMs() - startedMs };
   }
 
+  async usage(): Promise<Usage> {
+    const { user, system } = process.cpuUsage();
+    return { atMs: nowMs(), cpuMs: (user + system) / 1_000, bytes: trafficBytes() };
+  }
+
+  async memory(): Promise<Memory> {
+    // Before the collection: it is not what such a process is left with.
+    const { rss: residentBytes } = process.memoryUsage();
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    return { residentBytes, heapBytes: process.memoryUsage().heapUsed };
+  }
+
+  async startProfile(file: string): Promise<void> {
+    this.#endProfile = await startProfile(file);
+  }
+
   async close(): Promise<void> {
+    await this.#endProfile?.();
     await this.#peer?.close();
   }
 
@@ -99,22 +141,9 @@ class Worker implements Commands {
     if (this.#peer === undefined) throw new Error("this worker is not open");
     return this.#peer;
   }
-
-  #saw(value: string): void {
-    const atMs = nowMs();
-    const sequence = Number(value);
-    this.#sightings.push({ sequence, atMs });
-    this.#newest = Math.max(this.#newest, sequence);
-    if (this.#awaited === undefined || this.#newest < this.#awaited.sequence) return;
-    this.#awaited.resolve();
-    this.#awaited = undefined;
-  }
 }
 
-function textOf(sequence: number): string {
-  return String(sequence).padStart(VALUE_LENGTH, "0");
-}
-
+countTraffic();
 const worker = new Worker();
 
 async function answer({ id, name, parameters }: Request): Promise<void> {
@@ -126,7 +155,6 @@ async function answer({ id, name, parameters }: Request): Promise<void> {
     response = { id, ok: false, error: error instanceof Error ? error.message : String(error) };
   }
   process.send?.(response, () => {
-    // Ends the process in order, so that a profile of it is written.
     if (name === "close") process.exit(0);
   });
 }

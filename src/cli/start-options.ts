@@ -16,6 +16,7 @@ export interface StartFlags {
   readonly keyFile?: string;
   readonly advertise?: string;
   readonly bind?: string;
+  readonly udp: boolean;
   readonly allow?: readonly string[];
   readonly credentialDir: string;
   readonly set?: ReadonlyMap<string, string>;
@@ -125,6 +126,7 @@ export function toConfig(flags: StartFlags, key: string | undefined): DSNodeConf
     credentialDir: flags.credentialDir,
     networkIp: flags.advertise,
     bind: flags.bind,
+    udp: flags.udp,
     aesKey: key,
     bootstrapNodes: flags.join,
     whitelistNodeIds: flags.allow,

@@ -256,9 +256,11 @@ export class Replication {
     }
     // D05: only the node that was asked may answer, and only for itself.
     if (packet.nodeId !== member.nodeId || !this.#members.has(member)) return;
-    this.#proved(member, signed);
     // The usual answer: the very packet that was verified when it came first.
-    if (member.replica !== undefined && sameBytes(member.replica.packet, payload)) return;
+    if (member.replica !== undefined && sameBytes(member.replica.packet, payload)) {
+      this.#proved(member, signed);
+      return;
+    }
     const valid = yield* this.#kernel.verify(
       member.publicKey,
       "python",
@@ -269,6 +271,7 @@ export class Replication {
       this.#alerts.raise(forgedState(member.nodeId), member.nodeId);
       return;
     }
+    this.#proved(member, signed);
     this.#accept(member, packet, payload);
   }
 

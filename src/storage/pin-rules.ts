@@ -72,7 +72,7 @@ export function pinConflict(
   return new DsnError("DSN_PEER_IDENTITY_CHANGED", `Cannot pin another key of node "${nodeId}"`, {
     why: `${found}, the one given is ${fingerprint(given)}`,
     fix: [
-      `if "${nodeId}" was reinstalled, forget its old key: dsn identity forget ${nodeId}`,
+      `if "${nodeId}" was reinstalled, forget its old key: forgetIdentity("${nodeId}")`,
       "if it was not, somebody else uses its name",
     ],
     nodeId,
@@ -83,7 +83,7 @@ export function pinConflict(
 export function pinLimit(nodeId: string): DsnError {
   return new DsnError("DSN_PEER_LIMIT", `Cannot pin the key of node "${nodeId}"`, {
     why: `the keys of ${PINS_MAX} peers are stored, which is the limit`,
-    fix: ["forget peers that are gone for good: dsn identity forget NODE"],
+    fix: ["forget peers that are gone for good: forgetIdentity(nodeId)"],
     nodeId,
   });
 }

@@ -81,7 +81,7 @@ export function describeCredentialStore(
       const error = await failure(store.savePin("node-2", newKey()));
       expect(error.code).toBe("DSN_PEER_IDENTITY_CHANGED");
       expect(error.nodeId).toBe("node-2");
-      expect(error.fix.join()).toContain("dsn identity forget node-2");
+      expect(error.fix.join()).toContain('forgetIdentity("node-2")');
       expect((await open().load()).pins.get("node-2")).toEqual(key);
     });
 
