@@ -115,7 +115,8 @@ export class PeerLists {
       throw refusals.notWhitelisted(nodeId, this.#self.nodeId);
     }
     const member = this.#members.get(nodeId);
-    if (member === undefined || member.status === "down" || member.status === "refused") {
+    // One that refuses us is answered: it may just have refused our first HELLO by mistake.
+    if (member === undefined || member.status === "down") {
       throw refusals.notInAddressBook(nodeId, true);
     }
     return yield* this.#ownList();

@@ -12,8 +12,8 @@ import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
 import { isRefusal } from "./troubles.ts";
 
-/** A Python peer has read our answer to its HELLO and pinned our key. */
-const PYTHON_PINS_MS = 250;
+/** By then a Python peer has surely read our answer to its HELLO and pinned our key. */
+const PYTHON_PINS_MS = 2_000;
 
 export class Pursuits {
   readonly #parts: JoiningParts;

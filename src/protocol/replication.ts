@@ -221,6 +221,9 @@ export class Replication {
     }
     // The peer refused in silence. If it proved to hold this version before, it still does.
     if (push.held === signed.version) return;
+    // Another request of ours is on its way, and may have brought this version first: its answer
+    // tells, for answers overtake each other.
+    if (push.inFlight > 0) return;
     // Python takes an empty state every time, unless it holds a newer time.
     const changed = signed.text === EMPTY || (push.heldText ?? signed.text) !== signed.text;
     // It may hold this very version, if only its answer was lost.
@@ -320,7 +323,8 @@ export class Replication {
     }
     // D15: it believes that we know it. The reference never says HELLO again, so we do.
     if (member !== undefined && !isPresent(member)) this.#hooks.onAbsentOwner(member);
-    if (member === undefined || (!isPresent(member) && member.status !== "joining")) {
+    // One that refuses us is answered: it may just have refused our first HELLO by mistake.
+    if (member === undefined || member.status === "down") {
       throw refusals.notInAddressBook(nodeId, true);
     }
     return yield* this.#answerTo(member, this.#accept(member, packet, payload));

@@ -88,6 +88,24 @@ describe("Identity and addresses", () => {
     }
   });
 
+  it("D05: a forged answer to our state is no proof that it arrived", () => {
+    const core = new LoneCore();
+    const bob = new Puppet("bob", "10.0.0.3").joinNative(core);
+    core.write(["k", "v"]);
+    const [update] = core.sent(MessageType.UPDATE);
+    if (update === undefined) throw new Error("nothing was sent");
+    const forged = new Puppet("bob", "10.0.0.3", "mallory").state(NOW_SECONDS + 9, '{"k": "x"}');
+    core.reply(update, answered(forged));
+    expect(core.warnings()).toContain("DSN_BAD_SIGNATURE");
+    expect(read(core, "bob")).toEqual({});
+    expect(core.core.member("bob")?.push.held).not.toBe(core.core.version);
+    // So it is sent again at the next tick.
+    for (const call of core.open) core.reply(call, answered(new Uint8Array()));
+    core.run(3_000);
+    bob.answerCalls(core, bob.state(NOW_SECONDS + 1, "{}"));
+    expect(core.core.member("bob")?.push.held).toBe(core.core.version);
+  });
+
   it("D10: a dead native node is not kept alive by recorded answers", () => {
     const core = new LoneCore();
     const bob = new Puppet("bob", "10.0.0.3");
@@ -557,7 +575,7 @@ describe("Membership", () => {
       const call = core.open.find(({ type }) => type === MessageType.PEERS);
       if (call !== undefined) core.reply(call, answered(forged));
       else alice.answerCalls(core);
-      core.run(300);
+      core.run(2_000);
       expect(core.open.filter(({ to }) => to.address === MALLORY_AT)).toEqual([]);
     }
     expect(core.warnings()).toContain("DSN_BAD_SIGNATURE");

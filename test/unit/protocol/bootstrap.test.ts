@@ -81,7 +81,9 @@ describe("Joining", () => {
   it("does not warn of bootstrap nodes that are away while others are there", () => {
     const core = joining(ONE);
     new Puppet("alice", "10.0.0.2").join(core);
+    let attempts = 0;
     for (let second = 0; second < 60; second += 1) {
+      attempts += callsTo(core, ONE).length;
       replyAll(core, ONE, unreachable);
       core.run(1_000);
       core.ask(MessageType.PING, Uint8Array.of(0x20), "10.0.0.2");
@@ -89,6 +91,7 @@ describe("Joining", () => {
         core.reply(call, answered(new Uint8Array()));
     }
     expect(core.warnings()).toEqual([]);
+    expect(attempts).toBeGreaterThan(10);
   });
 
   it("leaves a bootstrap node alone while it is listed, and calls it when it is gone", () => {
@@ -123,6 +126,14 @@ describe("Joining", () => {
       core.run(1_000);
     }
     expect(core.core.presentIds()).toEqual(["one"]);
+  });
+
+  it("finds a node there that called us from where we do not reach it", () => {
+    const core = joining(ONE);
+    const one = new Native("one", ONE);
+    core.ask(MessageType.HELLO, one.greeting(), "192.168.0.9");
+    one.answerCalls(core);
+    expect(core.core.member("one")).toMatchObject({ status: "alive", endpoint: place(ONE) });
   });
 
   it("through two names of one node meets it once, and both names lead there", () => {

@@ -81,7 +81,7 @@ describe("The state of another node", () => {
     core.ask(MessageType.HELLO, alice.hello(), AT);
     expect(core.core.entriesOf("alice")).toBeUndefined();
     alice.answerCalls(core, new Uint8Array());
-    core.run(300);
+    core.run(2_000);
     alice.answerCalls(core, new Uint8Array());
     expect(core.core.presentIds()).toEqual(["alice"]);
     expect(core.core.entriesOf("alice")).toEqual(new Map());

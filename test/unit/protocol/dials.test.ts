@@ -75,6 +75,7 @@ describe("Dials", () => {
     for (let count = 0; count <= LIMITS.failedNamesMax; count += 1)
       dials.rememberFailure(`x${count}`, place);
     expect(dials.failedLately("x0", place)).toBe(false);
+    expect(dials.failedLately("x1", place)).toBe(true);
     expect(dials.failedLately(`x${LIMITS.failedNamesMax}`, place)).toBe(true);
   });
 });

@@ -1,15 +1,16 @@
 /** A puppet that speaks the native wire, and the answers that tests give as such a peer. */
 import type { Reply } from "../../../src/wire/exchange.ts";
-import { decodeHello } from "../../../src/wire/hello.ts";
-import { decodeHelloBlock } from "../../../src/wire/hello-block.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import type { PeerEntry } from "../../../src/wire/peers.ts";
-import { answered, type LoneCore, NOW_SECONDS, PORT, Puppet, type Sent } from "./lone-core.ts";
-
-/** What an answer to this HELLO has to sign. */
-export function nonceOf(payload: Uint8Array): Uint8Array | undefined {
-  return decodeHelloBlock(decodeHello(payload).trailing)?.block.nonce;
-}
+import {
+  answered,
+  type LoneCore,
+  NOW_SECONDS,
+  nonceOf,
+  PORT,
+  Puppet,
+  type Sent,
+} from "./lone-core.ts";
 
 export const unreachable: Reply = { kind: "failed", reason: "unreachable", detail: "refused" };
 export const silence: Reply = { kind: "failed", reason: "no-answer", detail: "time is up" };
@@ -56,8 +57,12 @@ export class Native extends Puppet {
     for (let round = 0; round < 20; round += 1) {
       const call = core.open.find(({ to }) => to.address === this.address);
       if (call === undefined) return;
-      core.reply(call, answered(this.#answerTo(call, state)));
+      this.answerOne(core, call, state);
     }
+  }
+
+  answerOne(core: LoneCore, call: Sent, state = this.state(NOW_SECONDS, "{}")): void {
+    core.reply(call, answered(this.#answerTo(call, state)));
   }
 
   #answerTo(call: Sent, state: Uint8Array): Uint8Array {

@@ -1,14 +1,14 @@
 /** When a node that said HELLO to us is called back. */
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
+import { answered, LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
 
 describe("A Python newcomer", () => {
   it("is not called while it may be writing our key to its file: it would refuse it", () => {
     const core = new LoneCore();
     const peer = new Puppet("peer1", "10.0.0.2");
     core.ask(MessageType.HELLO, peer.hello(), peer.address);
-    core.run(200);
+    core.run(1_900);
     expect(core.open).toEqual([]);
   });
 
@@ -28,8 +28,30 @@ describe("A Python newcomer", () => {
     const core = new LoneCore();
     const peer = new Puppet("peer1", "10.0.0.2");
     core.ask(MessageType.HELLO, peer.hello(), peer.address);
-    core.run(300);
+    core.run(2_000);
     expect(core.open.map(({ type }) => type)).toEqual([MessageType.PING]);
+  });
+
+  it("whose refusal of our HELLO was a mistake can still ask, and is called again", () => {
+    const core = new LoneCore();
+    const peer = new Puppet("peer1", "10.0.0.2");
+    const ask = (type: MessageType, payload: Uint8Array) =>
+      statusOf(core.ask(type, payload, peer.address));
+    ask(MessageType.HELLO, peer.hello());
+    core.run(2_000);
+    for (const type of [MessageType.PING, MessageType.HELLO]) {
+      const [call] = core.sent(type);
+      if (call === undefined) throw new Error("not called");
+      const text = "Cannot verify ECDSA key for me";
+      if (type === MessageType.PING) core.reply(call, answered(new Uint8Array()));
+      else core.reply(call, { kind: "refused", status: 401, text });
+    }
+    expect(core.core.member("peer1")?.status).toBe("refused");
+    expect(ask(MessageType.PEERS, peer.peers())).toBe("200");
+    expect(ask(MessageType.UPDATE, peer.state(NOW_SECONDS, "{}"))).toBe("200");
+    expect(core.core.entriesOf("peer1")).toBeUndefined();
+    peer.answerCalls(core);
+    expect(core.core.member("peer1")?.status).toBe("alive");
   });
 });
 

@@ -82,7 +82,7 @@ describe("The first state of a node without its mark", () => {
     const alice = new Puppet("alice", AT);
     core.write(["k", "v"]);
     core.ask(MessageType.HELLO, alice.hello(), AT);
-    core.run(300);
+    core.run(2_000);
     for (const type of [MessageType.PING, MessageType.HELLO, MessageType.UPDATE]) {
       const [call] = core.sent(type);
       if (call === undefined) throw new Error(`no message of type ${type}`);

@@ -61,13 +61,15 @@ describe("A Python peer that may not list us", () => {
   });
 
   it("is not greeted if it does not answer: it is asked again at the next tick", () => {
-    const { core, member } = withAlice();
+    const { core, alice, member } = withAlice();
     core.write(["k", "v"]);
     replyAll(core, AT, silence);
     expect(core.open).toEqual([]);
     expect(member()?.push.needsHello).toBe(true);
     core.run(3_000);
     expect(callsTo(core, AT)).toContain(MessageType.PEERS);
+    alice.answerCalls(core);
+    expect(member()?.push.needsHello).toBe(false);
   });
 
   it("is sent what was written meanwhile", () => {
@@ -88,6 +90,37 @@ describe("A Python peer that may not list us", () => {
     expect(member()?.status).toBe("refused");
     expect(core.warnings()).toEqual(["DSN_KEY_REFUSED"]);
     expect(comings(core, "alice")).toEqual(["peer:join", "peer:leave"]);
+  });
+
+  it("that refuses all that is under way has forgotten us once", () => {
+    const { core, alice, member } = withAlice();
+    core.ask(MessageType.PING, Uint8Array.of(0x20), AT);
+    core.write(["k", "v"]);
+    for (const type of [MessageType.UPDATE, MessageType.PEERS]) {
+      expect(callsTo(core, AT)).toEqual([type]);
+      replyAll(core, AT, stranger);
+    }
+    alice.answerCalls(core);
+    expect(member()?.forgottenMs.length).toBe(1);
+  });
+
+  it("that forgets us every four minutes is greeted each time, and not reported", () => {
+    const { core, alice, member } = withAlice();
+    for (let times = 0; times < 4; times += 1) {
+      const untilMs = core.nowMs + 240_000;
+      while (core.nowMs < untilMs) {
+        alice.answerCalls(core);
+        core.run(1_000);
+      }
+      while (core.sent(MessageType.PEERS).length === 0) {
+        for (const call of core.open) core.reply(call, answered(new Uint8Array()));
+        core.run(50);
+      }
+      for (const call of core.sent(MessageType.PEERS)) core.reply(call, stranger);
+      expect(callsTo(core, AT)).toContain(MessageType.HELLO);
+    }
+    expect(member()?.forgottenMs.length).toBe(2);
+    expect(core.warnings()).toEqual([]);
   });
 
   it("that forgets us again and again cannot call us back: told once, greeted once a minute", () => {
