@@ -219,8 +219,9 @@ export class Replication {
       yield* this.#ingestAnswer(member, reply.payload, signed);
       return;
     }
-    // The peer refused in silence. If it proved to hold this version before, it still does.
-    if (push.held === signed.version) return;
+    // The peer refused in silence. If it has proved to hold this version, or one that overtook it
+    // on the way, all is well.
+    if (push.held !== undefined && push.held >= signed.version) return;
     // Another request of ours is on its way, and may have brought this version first: its answer
     // tells, for answers overtake each other.
     if (push.inFlight > 0) return;

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeStatePacket } from "../../../src/wire/state-packet.ts";
-import { answered, LoneCore, NOW_SECONDS, Puppet, type Sent, statusOf } from "./lone-core.ts";
+import { answered, LoneCore, NOW_SECONDS, PORT, Puppet, type Sent, statusOf } from "./lone-core.ts";
 import { callsTo, Native, silence, stranger } from "./native.ts";
 
 const AT = "10.0.0.2";
@@ -168,6 +168,44 @@ describe("The answer of a peer", () => {
     core.reply(only(core), answered(alice.state(NOW_SECONDS, "{}")));
     const ended = core.events.filter((event) => event.name === "warning" && event.resolved);
     expect(ended.length).toBe(1);
+  });
+
+  describe("of nothing that comes out of order raises no alarm", () => {
+    /** Two UPDATEs on their way to alice: a push, and the exchange of the next round of gossip. */
+    function twoUnderWay(between: (core: LoneCore) => void = () => undefined) {
+      const { core, alice, push } = withAlice();
+      core.write(["k", "1"]);
+      between(core);
+      core.run(3_000);
+      for (const type of [MessageType.PING, MessageType.PEERS]) {
+        const [call] = core.sent(type);
+        const list = alice.peers([{ nodeId: "me", address: "10.0.0.1", port: PORT }]);
+        if (call !== undefined)
+          core.reply(call, answered(type === MessageType.PEERS ? list : NOTHING));
+      }
+      const [first, second] = pushes(core);
+      if (first === undefined || second === undefined) throw new Error("not two");
+      const state = answered(alice.state(NOW_SECONDS, "{}"));
+      return { core, push, first, second, state };
+    }
+
+    it("because the same version came by the other request", () => {
+      const { core, push, first, second, state } = twoUnderWay();
+      expect(textOf(second)).toBe(textOf(first));
+      core.reply(second, answered(NOTHING));
+      core.reply(first, state);
+      expect(push()?.held).toBe(core.core.version);
+      expect(core.warnings()).toEqual([]);
+    });
+
+    it("because a newer version overtook it", () => {
+      const { core, push, first, second, state } = twoUnderWay((core) => core.write(["k", "2"]));
+      expect([textOf(first), textOf(second)]).toEqual(['{"k": "1"}', '{"k": "2"}']);
+      core.reply(second, state);
+      core.reply(first, answered(NOTHING));
+      expect(push()?.held).toBe(core.core.version);
+      expect(core.warnings()).toEqual([]);
+    });
   });
 
   it("of nothing, after a request whose answer was lost, may be the refusal of what it holds", () => {
