@@ -64,7 +64,12 @@ function addStart(program: Command): void {
     .summary("run a node until Ctrl-C")
     .description("Runs a node in the foreground and prints what happens. Ctrl-C stops it.")
     .option("--id <id>", "name of this node, unique in its network", parseId, defaultId())
-    .option("--port <n>", "port to listen on, TCP and UDP; 0 for any free one", parsePort, DEFAULT_PORT)
+    .option(
+      "--port <n>",
+      "port to listen on, TCP and UDP; 0 for any free one",
+      parsePort,
+      DEFAULT_PORT,
+    )
     .option("--join <host:port>", "join through this node (repeatable)", collectJoin)
     .option("--key-file <path>", "file with the network key; - reads it from stdin")
     .option("--advertise <addr>", "address that peers shall call", parseHost("--advertise"))

@@ -41,6 +41,6 @@ export function buildParts(
     return { parts: { ...given, engine, store, carrier: http }, httpServer: http.httpServer };
   }
   const carrier = createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices });
-  const parts = { ...given, engine, store, carrier, features: ["udp"] };
+  const parts = { ...given, engine, store, carrier };
   return { parts, httpServer: http.httpServer };
 }

@@ -135,7 +135,7 @@ export class DSNode {
       whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
       mark: credentials.mark,
       keyId: this.keyId,
-      features: this.#parts.features ?? [],
+      features: this.#parts.features ?? this.#parts.carrier.features ?? [],
       ...(settings === undefined ? {} : { settings }),
       random: Math.random,
       // Nonces and signatures ask for 16 or 32 bytes at a time, the latter in the path of a write.

@@ -22,9 +22,10 @@ import {
 import { MessageType, PROTOCOL_VERSION } from "../wire/message-type.ts";
 import { isNodeId } from "../wire/node-id.ts";
 import type { Alerts } from "./alerts.ts";
+import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, resetPush } from "./member.ts";
+import { isPresent, type Member, resetPush } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
@@ -277,8 +278,21 @@ export class Greeting {
     // Who greets us need not get our answer: it may have given up before we read its HELLO.
     if (answersUs) member.push.needsHello = false;
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
-    if (block === undefined) return { member, restarted: false, fresh: false };
+    if (block === undefined) return this.#enterPython(member, answersUs);
     return this.#enterBlock(member, block, answersUs);
+  }
+
+  /**
+   * A node that was native and comes back without its block runs another implementation now. A
+   * recording may say so as well, so it is believed only of one that was gone, where it answers us.
+   */
+  #enterPython(member: Member, answersUs: boolean): Greeted {
+    const became = answersUs && member.native !== undefined && !isPresent(member);
+    if (became) {
+      member.native = undefined;
+      resetPush(member);
+    }
+    return { member, restarted: became, fresh: false };
   }
 
   #enterBlock(member: Member, block: HelloBlock, answersUs: boolean): Greeted {
@@ -301,6 +315,8 @@ export class Greeting {
     );
     member.native = { incarnation, issued, features: block.features, addresses };
     member.heardMs = this.#kernel.now.monotonicMs;
+    // Another process of it may do more, or less.
+    if (restarted) tellFeatures(this.#kernel, member);
     return { member, restarted, fresh: true };
   }
 

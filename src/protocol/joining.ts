@@ -5,7 +5,8 @@
  * never delays an answer: it decides who is listed.
  * @module
  */
-import type { Address } from "../wire/exchange.ts";
+import { DsnError } from "../errors.ts";
+import { type Address, formatAddress } from "../wire/exchange.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeted } from "./greeting.ts";
@@ -72,7 +73,16 @@ export class Joining {
    * @throws {DsnError} when there is none.
    */
   *prove(member: Member, endpoint: Address): Flow {
+    const sinceMs = member.provenMs;
     yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+    if (member.provenMs > sinceMs) return;
+    const { nodeId } = member;
+    throw new DsnError("DSN_BAD_SIGNATURE", `Cannot tell whether "${nodeId}" still lives`, {
+      why: "its answers may be recordings: it was a node of this project and does not sign our nonce",
+      fix: ["if it runs another implementation now, it is taken back at once"],
+      nodeId,
+      endpoint: formatAddress(endpoint),
+    });
   }
 
   /** Asks a member for its list and dials whoever is new. */

@@ -208,7 +208,6 @@ export class Liveness {
       });
     }
     const nowMs = this.#kernel.now.monotonicMs;
-    if (reply.bound === true) member.provenMs = nowMs;
     if (member.native === undefined || nowMs - member.provenMs < PROOF_MS) return undefined;
     // D10: the answer to a PING may be a recording, played by whoever took the address of a dead
     // node. A native HELLO answers our nonce.

@@ -7,6 +7,7 @@
 import { DsnError } from "../errors.ts";
 import { type Address, sameAddress } from "../wire/exchange.ts";
 import { Dials } from "./dials.ts";
+import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
@@ -77,22 +78,15 @@ export class Meetings {
 
   /** States both ways; then the member is listed. */
   *#exchangeAt(member: Member, endpoint: Address): Flow {
-    const { replication, members, alerts } = this.#parts;
+    const { replication, members, alerts, kernel } = this.#parts;
     yield* replication.exchange(member, endpoint);
     if (!members.has(member)) return;
     members.setStatus(member, "alive", undefined);
     alerts.clear(member.nodeId, "DSN_UNREACHABLE");
     alerts.clear("", "DSN_NO_BOOTSTRAP");
-    this.tellFeatures(member);
+    tellFeatures(kernel, member);
     // Writes made while the exchange was under way.
     replication.pushAll();
-  }
-
-  /** Tells the carrier what a member can do; another process of it may do more, or less. */
-  tellFeatures({ native, endpoint }: Member): void {
-    if (endpoint === undefined) return;
-    const speaks = native?.features.includes("udp") === true;
-    this.#parts.kernel.emit({ kind: "datagrams", to: endpoint, speaks });
   }
 
   /** Asks a member for its list and dials whoever is new. */

@@ -32,7 +32,6 @@ export class Moves {
   greetedBy({ member, restarted, fresh }: Greeted, endpoint: Address | undefined): void {
     // A native peer keeps what it holds of us as long as its process lives.
     if (member.native === undefined) member.push.held = undefined;
-    if (restarted) this.#meetings.tellFeatures(member);
     if (endpoint === undefined) return;
     if (this.#meetings.isMeeting(member)) {
       // We are just calling it ourselves, at an address that answers.

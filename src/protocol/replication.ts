@@ -128,7 +128,9 @@ export class Replication {
     const waiting = this.#waitingForSigned;
     this.#waitingForSigned = [];
     for (const resume of waiting) resume(this.#signed);
-    this.pushAll();
+    // Even if writes came meanwhile: who sent only the newest might never send anything.
+    this.#pushSigned(this.#signed);
+    this.#publish();
   }
 
   /** Our newest state, signed. */
@@ -142,15 +144,16 @@ export class Replication {
 
   /** Sends the newest version to every present peer that has not proved to hold it. */
   pushAll(): void {
-    const signed = this.#signed;
-    if (signed === undefined || !this.#isSigned) {
-      this.#publish();
-      return;
-    }
+    if (this.#signed !== undefined && this.#isSigned) this.#pushSigned(this.#signed);
+    else this.#publish();
+  }
+
+  #pushSigned(signed: SignedState): void {
     const receivers: { member: Member; endpoint: Address }[] = [];
     for (const member of this.#members.present()) {
       const { endpoint, push } = member;
-      if (endpoint === undefined || !canTake(member) || push.held === signed.version) continue;
+      if (endpoint === undefined || !canTake(member)) continue;
+      if (push.held !== undefined && push.held >= signed.version) continue;
       if (mayNotListUs(member, this.#kernel.now.monotonicMs)) this.#hooks.onMayNotListUs(member);
       else receivers.push({ member, endpoint });
     }

@@ -71,6 +71,9 @@ export interface Carrier {
     onReply: (index: number, reply: Reply) => void,
   ): void;
 
+  /** What peers may use with this carrier, such as `udp`; known once it listens. */
+  readonly features?: readonly string[];
+
   /**
    * The peer at `to` has said, signed, that it takes datagrams on the port of its HTTP; or, with
    * `false`, that it does not. Carriers without datagrams have no use for it.

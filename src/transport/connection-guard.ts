@@ -20,7 +20,7 @@ const FEW_CONNECTIONS = 8;
  * Bounds the connections to a server, all together and per source, and can close them all.
  *
  * A connection has proven itself when a request on it was answered with 200: on a network with a
- * key no stranger's ever is. Where there is no room for another one, the oldest that has not goes,
+ * key no stranger's is, but for one that replays a recorded PING. Where there is no room for another one, the oldest that has not goes,
  * of the source that has most of them; so who holds connections open keeps nobody out. Those that
  * have are never closed for newer ones.
  */

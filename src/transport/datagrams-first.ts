@@ -47,6 +47,7 @@ class UdpAndHttp implements DatagramsFirst {
   readonly #options: DatagramsFirstOptions;
   readonly #routes: UdpRoutes;
   #closed = false;
+  #takesDatagrams = false;
 
   constructor(options: DatagramsFirstOptions) {
     this.#options = options;
@@ -70,10 +71,12 @@ class UdpAndHttp implements DatagramsFirst {
       },
     };
     const both = await this.#listenOnFreePort(at, watching);
+    this.#takesDatagrams = both !== undefined;
     if (both !== undefined) return both;
     const bound = await http.listen(at, watching);
     try {
       await udp.listen(bound, watching);
+      this.#takesDatagrams = true;
     } catch (error) {
       if (!this.#closed && error instanceof DsnError) onUnavailable?.(error);
     }
@@ -95,6 +98,11 @@ class UdpAndHttp implements DatagramsFirst {
       }
     }
     return undefined;
+  }
+
+  /** Nobody is told of a UDP port that could not be had. */
+  get features(): readonly string[] {
+    return this.#takesDatagrams ? ["udp"] : [];
   }
 
   speaksDatagrams(to: Address, speaks: boolean): void {

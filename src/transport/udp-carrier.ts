@@ -145,7 +145,10 @@ export class UdpCarrier {
       isIP(host) === 0
         ? await lookup(host, { all: true })
         : [{ address: host, family: isIP(host) }];
-    return found.filter(({ family }) => this.#canSendTo(family)).map(({ address }) => address);
+    const usable = found.filter(({ family }) => this.#canSendTo(family));
+    // Two of one family may be two machines, of which HTTP may have the other one.
+    const families = new Set(usable.map(({ family }) => family));
+    return families.size < usable.length ? [] : usable.map(({ address }) => address);
   }
 }
 

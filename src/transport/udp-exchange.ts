@@ -129,7 +129,7 @@ export class UdpExchange implements Waiting {
       const detail = `the answer is larger than ${answerBytesMax} bytes`;
       this.#settle({ kind: "failed", reason: "too-large", detail });
     } else {
-      this.#settle({ kind: "answer", payload, bound: true });
+      this.#settle({ kind: "answer", payload });
     }
   }
 

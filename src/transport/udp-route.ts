@@ -94,8 +94,10 @@ export class UdpRoute {
     http.broadcast([to], message, options, (_, reply) => {
       this.noteHttp(reply);
       const unreachable = reply.kind === "failed" && reply.reason === "unreachable";
-      // The datagram may have been delivered, whatever becomes of HTTP.
-      onReply(unreachable ? { ...reply, reason: "no-answer" } : reply);
+      // The datagram may have been delivered, whatever becomes of HTTP. Only a message must know:
+      // for all else a refused connection is news.
+      const mayBeThere = unreachable && message.type === MessageType.DATA;
+      onReply(mayBeThere ? { ...reply, reason: "no-answer" } : reply);
     });
   }
 

@@ -57,8 +57,6 @@ export type Reply =
       readonly payload: Uint8Array;
       /** Unix seconds of the peer's `Date` header, whole seconds, where the carrier has one. */
       readonly peerUnixSeconds?: number | undefined;
-      /** Whoever answered knows the network key and has read this very request: no recording. */
-      readonly bound?: true | undefined;
       /** The peer's `Server` header, cut to 64 characters; unauthenticated. */
       readonly server?: string | undefined;
     }

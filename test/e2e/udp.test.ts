@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { describe, expect } from "vitest";
-import { eventually } from "../helpers/eventually.ts";
+import { eventually, throughout } from "../helpers/eventually.ts";
 import { it } from "../helpers/network.ts";
 
 describe("Datagrams", () => {
@@ -37,6 +37,8 @@ describe("Datagrams", () => {
     const a = await net.ours({ nodeId: "a", udp: true });
     const taken = createSocket("udp4");
     await new Promise<void>((bound) => taken.bind(0, "127.0.0.1", bound));
+    let heard = 0;
+    taken.on("message", () => heard++);
     try {
       const { port } = taken.address();
       const b = await net.ours({ nodeId: "b", udp: true, port, bootstrapNodes: [a.address] });
@@ -45,6 +47,11 @@ describe("Datagrams", () => {
       expect(await a.server.waitForKey("b", "status")).toBe("ready");
       await eventually(() => expect(b.server.remotePeers()).toEqual(["a"]));
       expect(b.codes).toEqual(["DSN_UDP_UNAVAILABLE"]);
+      // Nobody is told to send datagrams to the other program.
+      a.server.updateData("k", "v");
+      expect(await b.server.waitForKey("a", "k")).toBe("v");
+      await throughout(1_500, () => expect(heard).toBe(0));
+      expect(a.codes).toEqual([]);
     } finally {
       await new Promise<void>((closed) => taken.close(closed));
     }

@@ -147,17 +147,12 @@ export class Puppet {
     return this;
   }
 
-  /**
-   * Answers all calls that the core has open to it, as a peer that lists the core.
-   *
-   * @param bound The carrier knows that the answers are to these requests.
-   */
-  answerCalls(core: LoneCore, state = this.state(NOW_SECONDS, "{}"), bound = false): void {
+  /** Answers all calls that the core has open to it, as a Python peer that lists the core. */
+  answerCalls(core: LoneCore, state = this.state(NOW_SECONDS, "{}")): void {
     for (let round = 0; round < 20; round += 1) {
       const call = core.open.find(({ to }) => to.address === this.address);
       if (call === undefined) return;
-      const reply = answered(this.#answerTo(call.type, core, state));
-      core.reply(call, bound ? { ...reply, bound: true } : reply);
+      core.reply(call, answered(this.#answerTo(call.type, core, state)));
     }
   }
 

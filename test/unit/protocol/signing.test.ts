@@ -59,6 +59,28 @@ describe("Our state", () => {
     expect(update.map(({ type }) => type)).toEqual([MessageType.UPDATE]);
   });
 
+  it("is sent although each signature comes after the next write", () => {
+    const { step, pending } = met();
+    let waiting = signs(pending);
+    let updates = 0;
+    for (let round = 0; round < 10; round += 1) {
+      // A Python peer that calls us surely lists us.
+      const ping = { type: MessageType.PING, payload: Uint8Array.of(0x20), from: AT };
+      step({ kind: "request", exchange: round, ...ping });
+      step({ kind: "write", changes: new Map([["k", String(round)]]) });
+      const effects = [...step({ kind: "flush" })];
+      for (const { operation } of waiting)
+        effects.push(...step({ kind: "signed", operation, signature }));
+      for (const { type, targets } of requests(effects)) {
+        if (type === MessageType.UPDATE) updates += 1;
+        const exchange = targets[0]?.exchange ?? 0;
+        effects.push(...step({ kind: "reply", exchange, reply: answered(new Uint8Array()) }));
+      }
+      waiting = signs(effects);
+    }
+    expect(updates).toBeGreaterThan(4);
+  });
+
   it("is signed once for all writes that come while the peers are busy", () => {
     const { step, pending } = met();
     const operation = signs(pending)[0]?.operation ?? 0;

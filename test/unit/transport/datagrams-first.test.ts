@@ -416,7 +416,7 @@ describe("Datagrams first", () => {
     await pass(5);
     expect(scene.http.asked).toHaveLength(2);
     expect([...replies.keys()].toSorted()).toEqual([0, 1, 2]);
-    expect(replies.get(1)).toEqual({ kind: "answer", payload: Buffer.from(bytes(9)), bound: true });
+    expect(replies.get(1)).toEqual({ kind: "answer", payload: Buffer.from(bytes(9)) });
   });
 
   it("ends a request in its time when both ways are silent", async () => {

@@ -49,7 +49,7 @@ describe("An association", () => {
     await pair.connect();
     const asked = pair.ask(bytes(100));
     await pass(1);
-    expect(asked.reply).toEqual({ kind: "answer", payload: Buffer.from(bytes(100)), bound: true });
+    expect(asked.reply).toEqual({ kind: "answer", payload: Buffer.from(bytes(100)) });
     expect(pair.story.slice(4)).toEqual(["asker: request", "answerer: answer"]);
   });
 

@@ -76,7 +76,7 @@ describe("UdpCarrier", () => {
     );
     for (const [index, reply] of replies.entries()) {
       const payload = Buffer.from(payloads[Math.floor(index / 2)] ?? []);
-      expect(reply).toEqual({ kind: "answer", payload, bound: true });
+      expect(reply).toEqual({ kind: "answer", payload });
     }
   });
 

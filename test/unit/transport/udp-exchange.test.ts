@@ -31,7 +31,7 @@ describe("UdpExchange", () => {
     exchange.receive({ ...answer, type: MessageType.PING }, 1);
     expect(replies).toEqual([]);
     exchange.receive(answer, 2);
-    expect(replies).toEqual([{ kind: "answer", payload, bound: true }]);
+    expect(replies).toEqual([{ kind: "answer", payload }]);
   });
 
   it("takes nothing for an answer that is none", () => {
