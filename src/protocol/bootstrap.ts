@@ -35,11 +35,13 @@ export class Bootstrap {
   }
 
   *#firstRound(bootstrap: readonly Address[]): Flow {
-    yield* all(bootstrap.map((endpoint) => this.#joinThrough(endpoint)));
+    const ends = yield* all(bootstrap.map((endpoint) => this.#joinThrough(endpoint)));
     this.#parts.kernel.event({ name: "first-round" });
     this.#firstRoundOver = true;
     this.#raiseNoBootstrap();
-    for (const endpoint of bootstrap) this.#parts.kernel.spawn(this.#keepTrying(endpoint));
+    for (const [index, endpoint] of bootstrap.entries()) {
+      if (ends[index] !== "ourselves") this.#parts.kernel.spawn(this.#keepTrying(endpoint));
+    }
   }
 
   /** Goes on for ever: a bootstrap node may come back under another identity. */

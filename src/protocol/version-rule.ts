@@ -32,7 +32,8 @@ function horizon({ unixSeconds, versionsHeld, aheadMax }: VersionContext): numbe
   return Math.max(unixSeconds, median(versionsHeld())) + aheadMax;
 }
 
+/** Of an even number the lower one of the two in the middle: one of two owners may be a liar. */
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
 }

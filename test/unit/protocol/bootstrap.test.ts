@@ -23,6 +23,10 @@ function told(core: LoneCore): string[] {
   });
 }
 
+function callsAt(core: LoneCore, address: string) {
+  return core.open.filter(({ to }) => to.address === address);
+}
+
 describe("Joining", () => {
   it("calls all bootstrap nodes at once, and is in with the first that answers", () => {
     const core = joining(ONE, TWO);
@@ -43,6 +47,23 @@ describe("Joining", () => {
     expect(told(core)).not.toContain("first-round");
     new Native("two", TWO).answerCalls(core);
     expect(told(core)).toEqual([`joined ${TWO}`, "first-round"]);
+  });
+
+  it("through itself is tried once, and does not hide what is wrong with the others", () => {
+    const core = joining(ONE, TWO);
+    const [itself] = callsAt(core, ONE);
+    if (itself === undefined) throw new Error("not called");
+    const outcome = core.ask(MessageType.HELLO, itself.payload, ONE);
+    if (outcome.kind !== "refusal") throw new Error("it let itself in");
+    core.reply(itself, { kind: "refused", status: outcome.status, text: outcome.text });
+    replyAll(core, TWO, unreachable);
+    for (let second = 0; second < 30; second += 1) {
+      core.run(1_000);
+      replyAll(core, TWO, second < 15 ? unreachable : { kind: "refused", status: 404, text: "" });
+      expect(callsAt(core, ONE)).toEqual([]);
+    }
+    expect(told(core)).toContain("DSN_NO_BOOTSTRAP DSN_UNREACHABLE");
+    expect(told(core)).toContain("DSN_NO_BOOTSTRAP DSN_NOT_DSN");
   });
 
   it("without bootstrap nodes has nothing to try, and nothing to warn of", () => {

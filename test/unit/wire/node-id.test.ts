@@ -61,4 +61,12 @@ describe("isOwnNodeId", () => {
     const text = fc.string({ unit: fc.constantFrom(..."aZ09._-/ é"), maxLength: 70 });
     fc.assert(fc.property(text, (id) => !isOwnNodeId(id) || isNodeId(id)));
   });
+
+  it("may end in dots, but not be made of them", () => {
+    for (const isId of [isNodeId, isOwnNodeId]) {
+      expect(isId("node.")).toBe(true);
+      expect(isId("..node..")).toBe(true);
+      expect(isId("...")).toBe(false);
+    }
+  });
 });
