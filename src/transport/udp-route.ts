@@ -28,6 +28,8 @@ export class UdpRoute {
   readonly #context: UdpRouteContext;
   /** Until when a type goes over HTTP, because answers to it do not fit; milliseconds. */
   readonly #elsewhereUntilMs = new Map<MessageType, number>();
+  /** Datagrams did not pass, and have been tried again since HTTP works. */
+  #doubted = false;
   /** It was told that datagrams do not pass. */
   #told = false;
   #httpMs: number;
@@ -60,6 +62,7 @@ export class UdpRoute {
         this.#askOverHttp(message, { ...options, timeoutMs }, onReply);
         return;
       }
+      if (reply.kind !== "failed") this.#doubted = false;
       if (this.#told && reply.kind !== "failed") {
         this.#told = false;
         onDatagrams(true);
@@ -71,16 +74,25 @@ export class UdpRoute {
   /** A peer is invited when HTTP works: if datagrams do not pass then, it is their way. */
   noteHttp(reply: Reply): void {
     if (reply.kind === "failed") {
+      this.#doubted = false;
       if (reply.reason === "unreachable") this.path.reset();
       if (reply.reason === "no-answer") this.path.excuse();
       return;
     }
     this.#httpMs = this.#context.monotonicMs();
-    if (this.path.isBlocked && !this.#told) {
+    if (this.path.isBlocked && !this.#told) this.#doubt();
+    this.path.invite();
+  }
+
+  /** The peer may have been stopped until now: the way is tried again before it is called blocked. */
+  #doubt(): void {
+    if (this.#doubted) {
       this.#told = true;
       this.#context.onDatagrams(false);
+    } else {
+      this.#doubted = true;
+      this.path.reset();
     }
-    this.path.invite();
   }
 
   /** The process there has ended, and what it had agreed on with us. */

@@ -263,6 +263,23 @@ describe("Datagrams first", () => {
     expect(scene.told).toEqual([]);
   });
 
+  it("says nothing of a peer that was stopped, and answers HTTP first when it goes on", async () => {
+    const scene = new Scene();
+    await scene.connect();
+    await scene.ask();
+    scene.pair.fate = dropped;
+    // HTTP waits for longer than datagrams are tried.
+    const waiting = scene.ask();
+    await pass(5_000);
+    await waiting;
+    expect(scene.told).toEqual([]);
+    scene.pair.fate = () => 1;
+    await scene.ask();
+    await pass(10);
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    expect(scene.told).toEqual([]);
+  });
+
   it("says nothing of a peer that was restarted", async () => {
     const scene = new Scene();
     await scene.connect();
