@@ -25,6 +25,7 @@ import { PeerLists } from "./peer-lists.ts";
 import { Refusal } from "./refusal.ts";
 import { Replication } from "./replication.ts";
 import { Self } from "./self.ts";
+import { Senders } from "./senders.ts";
 import { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
 import { Trust, type WhitelistEntry } from "./trust.ts";
 
@@ -119,6 +120,7 @@ export class NodeCore {
     this.#members = new Members(kernel);
     this.#alerts = new Alerts(kernel);
     this.#trust = new Trust(kernel, nodeId, options.pins ?? new Map(), options.whitelist ?? []);
+    const senders = new Senders(kernel, nodeId, this.#members, this.#trust);
     this.#greeting = new Greeting(
       kernel,
       this.self,
@@ -131,7 +133,7 @@ export class NodeCore {
       kernel,
       this.#own,
       this.#members,
-      this.#trust,
+      senders,
       this.#alerts,
       { nodeId, publicKey, replicaBytesMax: options.replicaBytesMax ?? LIMITS.replicaBytesMax },
       {
@@ -141,7 +143,14 @@ export class NodeCore {
         onAbsentOwner: (member) => this.#joining.pursue(member),
       },
     );
-    this.#peerLists = new PeerLists(kernel, this.self, this.#members, this.#trust, this.#alerts);
+    this.#peerLists = new PeerLists(
+      kernel,
+      this.self,
+      this.#members,
+      this.#trust,
+      senders,
+      this.#alerts,
+    );
     this.#joining = new Joining({
       kernel,
       self: this.self,
@@ -153,13 +162,8 @@ export class NodeCore {
       keyId,
     });
     this.#liveness = new Liveness(kernel, this.#members, this.#joining, this.#replication, me);
-    this.#messaging = new Messaging(
-      kernel,
-      me,
-      this.#members,
-      this.#trust,
-      this.#greeting,
-      (member) => this.#liveness.probe(member),
+    this.#messaging = new Messaging(kernel, me, this.#members, senders, this.#greeting, (member) =>
+      this.#liveness.probe(member),
     );
   }
 

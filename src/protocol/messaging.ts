@@ -14,12 +14,11 @@ import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
-import { Refusal } from "./refusal.ts";
 import { Repeats } from "./repeats.ts";
 import { isForgotten } from "./replication.ts";
+import type { Senders } from "./senders.ts";
 import { LIMITS, requestTimeoutMs } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
-import type { Trust } from "./trust.ts";
 
 /** What the reference answers; its `send_to_node` returns this text. */
 const OK = new TextEncoder().encode("OK");
@@ -33,7 +32,7 @@ export class Messaging {
   readonly #nodeId: string;
   readonly #keyId: string | undefined;
   readonly #members: Members;
-  readonly #trust: Trust;
+  readonly #senders: Senders;
   readonly #greeting: Greeting;
   readonly #onSilent: (member: Member) => void;
   readonly #repeats = new Repeats();
@@ -42,7 +41,7 @@ export class Messaging {
     kernel: Kernel,
     me: { readonly nodeId: string; readonly keyId: string | undefined },
     members: Members,
-    trust: Trust,
+    senders: Senders,
     greeting: Greeting,
     onSilent: (member: Member) => void,
   ) {
@@ -50,7 +49,7 @@ export class Messaging {
     this.#nodeId = me.nodeId;
     this.#keyId = me.keyId;
     this.#members = members;
-    this.#trust = trust;
+    this.#senders = senders;
     this.#greeting = greeting;
     this.#onSilent = onSilent;
   }
@@ -168,16 +167,8 @@ export class Messaging {
     }
     const { packet, signedPart } = decoded;
     const { nodeId } = packet;
-    const publicKey = this.#members.get(nodeId)?.publicKey ?? this.#trust.keyOf(nodeId);
-    if (publicKey === undefined) throw refusals.notInAddressBook(nodeId, false);
-    if (!(yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature))) {
-      throw new Refusal(401, "Could not verify ECDSA signature of data packet", false);
-    }
-    if (!this.#trust.admits(nodeId, publicKey)) {
-      throw refusals.notWhitelisted(nodeId, this.#nodeId);
-    }
-    const member = this.#members.get(nodeId);
-    if (member === undefined || member.status === "down" || member.status === "refused") {
+    const member = yield* this.#senders.of(packet, signedPart, refusals.unsignedData);
+    if (member.status === "down" || member.status === "refused") {
       throw refusals.notInAddressBook(nodeId, true);
     }
     const isNew = this.#repeats.isNew(nodeId, packet.signature);

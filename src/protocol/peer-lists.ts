@@ -19,8 +19,8 @@ import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
-import { Refusal } from "./refusal.ts";
 import type { Self } from "./self.ts";
+import type { Senders } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
 import type { Trust } from "./trust.ts";
 
@@ -42,17 +42,26 @@ export class PeerLists {
   readonly #self: Self;
   readonly #members: Members;
   readonly #trust: Trust;
+  readonly #senders: Senders;
   readonly #alerts: Alerts;
   #request: Uint8Array | undefined;
   #answer:
     | { readonly revision: number; readonly address: string; readonly payload: Uint8Array }
     | undefined;
 
-  constructor(kernel: Kernel, self: Self, members: Members, trust: Trust, alerts: Alerts) {
+  constructor(
+    kernel: Kernel,
+    self: Self,
+    members: Members,
+    trust: Trust,
+    senders: Senders,
+    alerts: Alerts,
+  ) {
     this.#kernel = kernel;
     this.#self = self;
     this.#members = members;
     this.#trust = trust;
+    this.#senders = senders;
     this.#alerts = alerts;
   }
 
@@ -106,19 +115,9 @@ export class PeerLists {
     }
     const { packet, signedPart } = decoded;
     const { nodeId } = packet;
-    const publicKey = this.#members.get(nodeId)?.publicKey ?? this.#trust.keyOf(nodeId);
-    if (publicKey === undefined) throw refusals.notInAddressBook(nodeId, false);
-    if (!(yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature))) {
-      throw new Refusal(406, "Could not verify ECDSA signature of packet", false);
-    }
-    if (!this.#trust.admits(nodeId, publicKey)) {
-      throw refusals.notWhitelisted(nodeId, this.#self.nodeId);
-    }
-    const member = this.#members.get(nodeId);
+    const member = yield* this.#senders.of(packet, signedPart, refusals.unsignedPeers);
     // One that refuses us is answered: it may just have refused our first HELLO by mistake.
-    if (member === undefined || member.status === "down") {
-      throw refusals.notInAddressBook(nodeId, true);
-    }
+    if (member.status === "down") throw refusals.notInAddressBook(nodeId, true);
     return yield* this.#ownList();
   }
 

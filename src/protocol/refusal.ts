@@ -33,6 +33,14 @@ export const malformed = () => new Refusal(406, "Malformed packet", false);
 export const notInAddressBook = (nodeId: string, authenticated: boolean) =>
   new Refusal(401, `Could not find ${nodeId} in address book`, authenticated);
 
+export const unsignedPeers = () =>
+  new Refusal(406, "Could not verify ECDSA signature of packet", false);
+
+export const unsignedState = () => new Refusal(401, "Could not verify ECDSA signature", false);
+
+export const unsignedData = () =>
+  new Refusal(401, "Could not verify ECDSA signature of data packet", false);
+
 export const ownId = (authenticated: boolean) =>
   new Refusal(406, "Origin and destination are the same", authenticated);
 

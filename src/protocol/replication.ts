@@ -28,8 +28,9 @@ import { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
+import type { Senders } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
-import { sameBytes, type Trust } from "./trust.ts";
+import { sameBytes } from "./trust.ts";
 import { judgeVersion } from "./version-rule.ts";
 
 const NOTHING = new Uint8Array();
@@ -68,7 +69,7 @@ export class Replication {
   readonly #kernel: Kernel;
   readonly #own: OwnState;
   readonly #members: Members;
-  readonly #trust: Trust;
+  readonly #senders: Senders;
   readonly #alerts: Alerts;
   readonly #options: ReplicationOptions;
   readonly #hooks: ReplicationHooks;
@@ -81,7 +82,7 @@ export class Replication {
     kernel: Kernel,
     own: OwnState,
     members: Members,
-    trust: Trust,
+    senders: Senders,
     alerts: Alerts,
     options: ReplicationOptions,
     hooks: ReplicationHooks,
@@ -89,7 +90,7 @@ export class Replication {
     this.#kernel = kernel;
     this.#own = own;
     this.#members = members;
-    this.#trust = trust;
+    this.#senders = senders;
     this.#alerts = alerts;
     this.#options = options;
     this.#hooks = hooks;
@@ -313,24 +314,11 @@ export class Replication {
     if (nodeId === this.#options.nodeId) {
       throw refusals.ownId(yield* this.#sawOwn(packet, signedPart));
     }
-    const publicKey = this.#members.get(nodeId)?.publicKey ?? this.#trust.keyOf(nodeId);
-    if (publicKey === undefined) throw refusals.notInAddressBook(nodeId, false);
-    const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
-    if (!valid) throw new Refusal(401, "Could not verify ECDSA signature", false);
-    if (!this.#trust.admits(nodeId, publicKey)) {
-      throw refusals.notWhitelisted(nodeId, this.#options.nodeId);
-    }
-    const member = this.#members.get(nodeId);
-    // The identity may have been forgotten, and another let in, while the signature was checked.
-    if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
-      throw refusals.notInAddressBook(nodeId, true);
-    }
+    const member = yield* this.#senders.of(packet, signedPart, refusals.unsignedState);
     // D15: it believes that we know it. The reference never says HELLO again, so we do.
-    if (member !== undefined && !isPresent(member)) this.#hooks.onAbsentOwner(member);
+    if (!isPresent(member)) this.#hooks.onAbsentOwner(member);
     // One that refuses us is answered: it may just have refused our first HELLO by mistake.
-    if (member === undefined || member.status === "down") {
-      throw refusals.notInAddressBook(nodeId, true);
-    }
+    if (member.status === "down") throw refusals.notInAddressBook(nodeId, true);
     return yield* this.#answerTo(member, this.#accept(member, packet, payload));
   }
 
