@@ -43,6 +43,7 @@ const SHARES: Readonly<Record<string, number>> = {
   http: 0.02,
   "http without a key": 0.02,
   udp: 0.02,
+  "udp without a key": 0.01,
   memory: 0.01,
 };
 
