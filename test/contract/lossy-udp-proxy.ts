@@ -7,6 +7,7 @@ import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { seededRandom } from "../../src/testing/random.ts";
 import type { Address } from "../../src/transport/carrier.ts";
+import { freePort } from "../helpers/ports.ts";
 
 export interface Faults {
   /** Of every ten datagrams of one direction, so many are dropped. */
@@ -45,16 +46,15 @@ export class LossyUdpProxy {
   }
 
   /** Rejects with the error of the socket. */
-  async listen({ address, port }: Address): Promise<Address> {
+  async listen({ address, port: asked }: Address): Promise<Address> {
+    const port = asked === 0 ? await freePort(address) : asked;
     await new Promise<void>((resolve, reject) => {
       this.#tcp.once("error", reject);
       this.#tcp.listen({ host: address, port }, resolve);
     });
-    const bound = this.#tcp.address();
-    if (bound === null || typeof bound === "string") throw new Error("no port");
     await new Promise<void>((resolve, reject) => {
       this.#udp.once("error", reject);
-      this.#udp.bind({ address, port: bound.port }, resolve);
+      this.#udp.bind({ address, port }, resolve);
     });
     const back = this.#deck();
     const there = this.#deck();
@@ -63,7 +63,7 @@ export class LossyUdpProxy {
       const upstream = this.#upstreams.get(name) ?? this.#upstream(name, source, back);
       there(() => upstream.send(bytes, this.backend?.port, this.backend?.address));
     });
-    return { address, port: bound.port };
+    return { address, port };
   }
 
   async close(): Promise<void> {

@@ -9,18 +9,10 @@ import { loadSignatureEngine } from "../../src/crypto/signatures.ts";
 import { createMemoryCredentialStore, DSNodeConfig, DSNodeServer } from "../../src/index.ts";
 import { eventually, sleep, timed } from "../helpers/eventually.ts";
 import { it, type TestNetwork } from "../helpers/network.ts";
+import { freePort } from "../helpers/ports.ts";
 
 const DIST = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 const run = promisify(execFile);
-
-/** A port that nothing listens on. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** A port that somebody else listens on. */
 async function takenPort(net: TestNetwork): Promise<number> {

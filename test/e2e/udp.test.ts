@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { describe, expect } from "vitest";
 import { eventually, throughout } from "../helpers/eventually.ts";
 import { it } from "../helpers/network.ts";
+import { freePort } from "../helpers/ports.ts";
 
 describe("Datagrams", () => {
   it("a network of nodes with and without them converges", async ({ net }) => {
@@ -36,11 +37,11 @@ describe("Datagrams", () => {
   it("a UDP port that another program has is told, and HTTP goes on alone", async ({ net }) => {
     const a = await net.ours({ nodeId: "a", udp: true });
     const taken = createSocket("udp4");
-    await new Promise<void>((bound) => taken.bind(0, "127.0.0.1", bound));
+    const port = await freePort();
+    await new Promise<void>((bound) => taken.bind(port, "127.0.0.1", bound));
     let heard = 0;
     taken.on("message", () => heard++);
     try {
-      const { port } = taken.address();
       const b = await net.ours({ nodeId: "b", udp: true, port, bootstrapNodes: [a.address] });
       await a.server.waitForPeers(["b"]);
       b.server.updateData("status", "ready");

@@ -17,6 +17,7 @@ import {
   type PythonPeerOptions,
   startPythonPeer,
 } from "../interop/python-peer.ts";
+import { freePort } from "./ports.ts";
 import { type ProcessNode, type ProcessOptions, startProcessNode } from "./process-node.ts";
 
 /** Times of a node in a hurry, for tests that are not about times. */
@@ -90,7 +91,9 @@ export class TestNetwork {
     config: DSNodeConfigInput,
     { settings = FAST, parts, ...options }: OwnOptions = {},
   ): Promise<Observed> {
-    const observed = this.unstarted(config, { ...options, parts: { settings, ...parts } });
+    const port = config.port ?? (await freePort());
+    const all = { ...options, parts: { settings, ...parts } };
+    const observed = this.unstarted({ ...config, port }, all);
     await observed.server.start();
     return observed;
   }
@@ -107,7 +110,11 @@ export class TestNetwork {
     config: DSNodeConfigInput,
     { settings = FAST, ...options }: ProcessOptions = {},
   ): Promise<ProcessNode> {
-    const node = await startProcessNode(this.#complete(config), { settings, ...options });
+    const port = config.port ?? (await freePort());
+    const node = await startProcessNode(this.#complete({ ...config, port }), {
+      settings,
+      ...options,
+    });
     this.#ends.push(() => node.stop());
     return node;
   }
@@ -116,6 +123,7 @@ export class TestNetwork {
   async python(options: PythonPeerOptions): Promise<PythonPeer> {
     const peer = await startPythonPeer({
       tickSeconds: 0.5,
+      port: await freePort(options.host),
       ...(this.key === undefined ? {} : { key: this.key }),
       ...options,
     });

@@ -11,6 +11,7 @@ import {
 import { createHttpCarrier } from "../../../src/transport/http-carrier.ts";
 import { UdpCarrier } from "../../../src/transport/udp-carrier.ts";
 import { bytes, data, echo, until } from "../../contract/carrier.ts";
+import { freePort } from "../../helpers/ports.ts";
 import { NETWORK_KEY, OPTIONS } from "./udp-pair.ts";
 
 describe("Datagrams first, on real ports", () => {
@@ -49,10 +50,7 @@ describe("Datagrams first, on real ports", () => {
     servers.push(server);
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host: "127.0.0.1", port }, () => {
-        const bound = server.address();
-        resolve(typeof bound === "object" && bound !== null ? bound.port : 0);
-      });
+      server.listen({ host: "127.0.0.1", port }, () => resolve(port));
     });
   };
 
@@ -68,9 +66,8 @@ describe("Datagrams first, on real ports", () => {
   });
 
   it("starts on HTTP alone when another program has the UDP port, and says so", async () => {
-    const port = await bindTcp(0);
+    const port = await freePort();
     await bindUdp(port);
-    await new Promise<void>((resolve) => servers.pop()?.close(() => resolve()));
     const node = create();
     const at = await node.listen({ address: "127.0.0.1", port }, { onRequest: echo });
     expect(at.port).toBe(port);
@@ -84,7 +81,7 @@ describe("Datagrams first, on real ports", () => {
   });
 
   it("rejects a TCP port in use, and leaves nothing open", async () => {
-    const port = await bindTcp(0);
+    const port = await bindTcp(await freePort());
     const node = create();
     const listening = node.listen({ address: "127.0.0.1", port }, { onRequest: echo });
     await expect(listening).rejects.toMatchObject({ code: "DSN_PORT_IN_USE" });
