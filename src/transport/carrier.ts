@@ -5,18 +5,32 @@
  * `udp+http` and `memory` implement it, and each passes `test/contract/carrier.ts`.
  * @module
  */
-import type { Address, FailureReason, Message, Outcome, Reply } from "../wire/exchange.ts";
+import type {
+  Address,
+  FailureReason,
+  Message,
+  Outcome,
+  ProvenPeer,
+  Reply,
+  Target,
+} from "../wire/exchange.ts";
+import type { MessageType } from "../wire/message-type.ts";
 
-export type { Address, FailureReason, Message, Outcome, Reply };
+export type { Address, FailureReason, Message, Outcome, ProvenPeer, Reply, Target };
 
 /** A request that came in. */
-export interface InboundRequest extends Message {
+export interface InboundRequest<Type extends number = MessageType> extends Message<Type> {
   /** IP address of the sender as the socket says; IPv4 in its own form, never `::ffff:`. */
   readonly from: string;
+  /** Whose session brought it. Undefined from carriers that do not prove who sends. */
+  readonly peer?: ProvenPeer | undefined;
 }
 
 /** Called once per request; `respond` is called exactly once, now or later. */
-export type RequestHandler = (request: InboundRequest, respond: (outcome: Outcome) => void) => void;
+export type RequestHandler<Type extends number = MessageType> = (
+  request: InboundRequest<Type>,
+  respond: (outcome: Outcome) => void,
+) => void;
 
 /** The limits of one request. */
 export interface RequestOptions {
@@ -29,11 +43,13 @@ export interface RequestOptions {
 }
 
 /** Who is told what a carrier brings. */
-export interface CarrierListener {
+export interface CarrierListener<Type extends number = MessageType> {
   /** A request came in; `respond` is to be called exactly once. */
-  readonly onRequest: RequestHandler;
+  readonly onRequest: RequestHandler<Type>;
   /** A connection that this carrier kept open to `to` was closed by the other side. */
   readonly onConnectionLost?: (to: Address) => void;
+  /** The last session with this node has ended, and not by us: perhaps its process died. */
+  readonly onSessionLost?: (peer: ProvenPeer) => void;
   /** A message came that does not open with our network key; `from` is an IP address. */
   readonly onStranger?: (from: string) => void;
   /** A callback of this listener threw: a bug here. The asker was refused, the carrier carries on. */
@@ -45,7 +61,7 @@ export interface CarrierListener {
  * whoever uses one sees a type and a payload. A carrier of your own may run the suite
  * `test/contract/carrier.ts`.
  */
-export interface Carrier {
+export interface Carrier<Type extends number = MessageType> {
   /** Its name in logs and events: `http`, `memory`. */
   readonly name: string;
 
@@ -55,18 +71,18 @@ export interface Carrier {
    * @param at Port 0 lets the system choose.
    * @throws {DsnError} `DSN_PORT_IN_USE`, `DSN_CANNOT_LISTEN`.
    */
-  listen(at: Address, listener: CarrierListener): Promise<Address>;
+  listen(at: Address, listener: CarrierListener<Type>): Promise<Address>;
 
   /** Sends one request and waits for its reply. Resolves exactly once, within `timeoutMs`. */
-  request(to: Address, message: Message, options: RequestOptions): Promise<Reply>;
+  request(to: Target, message: Message<Type>, options: RequestOptions): Promise<Reply>;
 
   /**
    * Sends one message to many, framed and sealed once. Each reply is told on its own.
    * A slow receiver delays none of the others.
    */
   broadcast(
-    to: readonly Address[],
-    message: Message,
+    to: readonly Target[],
+    message: Message<Type>,
     options: RequestOptions,
     onReply: (index: number, reply: Reply) => void,
   ): void;

@@ -12,10 +12,26 @@ export interface Address {
   readonly port: number;
 }
 
+/** A node as it has proved itself on a session: nobody else can have sent what came on it. */
+export interface ProvenPeer {
+  /** Its id. */
+  readonly nodeId: string;
+  /** Raw x‖y, 64 bytes. */
+  readonly publicKey: Uint8Array;
+  /** Random per process, as hex. */
+  readonly incarnation: string;
+}
+
+/** Where a message goes, and who must take it there. */
+export interface Target extends Address {
+  /** The node that it is for. Only a session can tell; other carriers go by the address. */
+  readonly peer?: Pick<ProvenPeer, "nodeId" | "publicKey"> | undefined;
+}
+
 /** A message before framing and sealing. */
-export interface Message {
-  /** Which of the five messages it is. */
-  readonly type: MessageType;
+export interface Message<Type extends number = MessageType> {
+  /** Which message it is. */
+  readonly type: Type;
   /** The body, without the type byte. */
   readonly payload: Uint8Array;
 }
