@@ -1,0 +1,161 @@
+/**
+ * The root of a state: one hash that two nodes have alike exactly when their entries are alike.
+ *
+ *     root      SHA-256 of 256 bucket hashes, 32 bytes each
+ *     bucket    the entries whose SHA-256(key) begins with its number; sorted by key; their hash
+ *               is SHA-256 over key and value of each, or 32 zeros when there are none
+ *
+ * Key and value are UTF-8 here, each with its length in front: uint32, little-endian. Keys are
+ * sorted by their bytes, so the order in which entries were written is no part of the root.
+ *
+ * Buckets are what makes a write to a large state cheap: only the bucket of its key is hashed anew.
+ * @module
+ */
+import { createHash } from "node:crypto";
+
+const BUCKETS = 256;
+const HASH_BYTES = 32;
+const LENGTH_BYTES = 4;
+
+/** Entries whose keys share the first byte of their hash, sorted by key. */
+interface Bucket {
+  readonly keys: string[];
+  /** The value of each key: the strings that the caller holds, so they take no memory twice. */
+  readonly values: string[];
+}
+
+/**
+ * The root of a map of strings, kept up to date entry by entry.
+ *
+ * Writing hashes nothing but the key; {@link StateRoot.digest} hashes the buckets that were written
+ * to since the last. Strings must have a UTF-8 form: half of a surrogate pair counts as U+FFFD.
+ */
+export class StateRoot {
+  readonly #buckets: (Bucket | undefined)[] = [];
+  readonly #hashes = new Uint8Array(BUCKETS * HASH_BYTES);
+  readonly #dirty = new Set<number>();
+  #root: Uint8Array | undefined;
+
+  set(key: string, value: string): void {
+    const number = bucketOf(key);
+    const { keys, values } = this.#bucket(number);
+    const index = placeOf(keys, key);
+    if (keys[index] !== key) {
+      keys.splice(index, 0, key);
+      values.splice(index, 0, value);
+    } else if (values[index] !== value) {
+      values[index] = value;
+    } else {
+      return;
+    }
+    this.#touch(number);
+  }
+
+  /** Does nothing when there is no such entry. */
+  delete(key: string): void {
+    const number = bucketOf(key);
+    const bucket = this.#buckets[number];
+    if (bucket === undefined) return;
+    const index = placeOf(bucket.keys, key);
+    if (bucket.keys[index] !== key) return;
+    bucket.keys.splice(index, 1);
+    bucket.values.splice(index, 1);
+    this.#touch(number);
+  }
+
+  clear(): void {
+    this.#buckets.length = 0;
+    this.#hashes.fill(0);
+    this.#dirty.clear();
+    this.#root = undefined;
+  }
+
+  /** 32 bytes; a fresh copy. */
+  digest(): Uint8Array {
+    for (const number of this.#dirty) {
+      this.#hashes.set(hashOf(this.#buckets[number]), number * HASH_BYTES);
+    }
+    this.#dirty.clear();
+    this.#root ??= sha256(this.#hashes);
+    return Uint8Array.from(this.#root);
+  }
+
+  #bucket(number: number): Bucket {
+    const bucket = this.#buckets[number] ?? { keys: [], values: [] };
+    this.#buckets[number] = bucket;
+    return bucket;
+  }
+
+  #touch(number: number): void {
+    this.#dirty.add(number);
+    this.#root = undefined;
+  }
+}
+
+/** The root of these entries, 32 bytes. */
+export function rootOf(entries: ReadonlyMap<string, string>): Uint8Array {
+  const root = new StateRoot();
+  for (const [key, value] of entries) root.set(key, value);
+  return root.digest();
+}
+
+function bucketOf(key: string): number {
+  return createHash("sha256").update(key).digest()[0] ?? 0;
+}
+
+function hashOf(bucket: Bucket | undefined): Uint8Array {
+  if (bucket === undefined || bucket.keys.length === 0) return EMPTY;
+  const { keys, values } = bucket;
+  let length = 0;
+  for (const text of keys) length += LENGTH_BYTES + Buffer.byteLength(text);
+  for (const text of values) length += LENGTH_BYTES + Buffer.byteLength(text);
+  // In one piece: a call into the hash costs more than the copy.
+  const bytes = Buffer.allocUnsafe(length);
+  let offset = 0;
+  for (let index = 0; index < keys.length; index++) {
+    offset = writeText(bytes, offset, keys[index] ?? "");
+    offset = writeText(bytes, offset, values[index] ?? "");
+  }
+  return sha256(bytes);
+}
+
+const EMPTY = new Uint8Array(HASH_BYTES);
+
+function writeText(bytes: Buffer, offset: number, text: string): number {
+  const length = bytes.write(text, offset + LENGTH_BYTES);
+  bytes.writeUInt32LE(length, offset);
+  return offset + LENGTH_BYTES + length;
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
+}
+
+/** Where a key is among sorted ones, or where it would go. */
+function placeOf(keys: readonly string[], key: string): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareUtf8(keys[middle] ?? "", key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Compares as the UTF-8 bytes do, without making them: by code points, not by UTF-16 units. */
+function compareUtf8(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let index = 0; index < length; index++) {
+    const left = a.charCodeAt(index);
+    const right = b.charCodeAt(index);
+    if (left !== right) return rankOf(left) - rankOf(right);
+  }
+  return a.length - b.length;
+}
+
+/** Surrogates are below U+E000 as units, but stand for characters above all others. */
+function rankOf(unit: number): number {
+  const isSurrogate = unit >= 0xd800 && unit <= 0xdfff;
+  return isSurrogate ? unit + 0x2000 : unit;
+}
