@@ -5,16 +5,18 @@ import type { EntriesChange } from "./entries.ts";
 import type { Member } from "./member.ts";
 
 /**
- * How a node stands to us. `alive`, `suspect` and `one-way` nodes are *present*: listed and read.
+ * How a node stands to us. `alive`, `suspect`, `one-way` and `relayed` nodes are *present*: listed
+ * and read.
  *
  * - `joining`: said HELLO, not yet reached.
  * - `alive`: answers us.
  * - `suspect`: missed a probe, is being retried.
  * - `one-way`: it reaches us, we do not reach it.
+ * - `relayed`: we do not reach it, others do and pass on its state.
  * - `refused`: a network key, whitelist, version or identity stands between us.
  * - `down`: gone; retried for ever.
  */
-export type PeerStatus = "joining" | "alive" | "suspect" | "one-way" | "refused" | "down";
+export type PeerStatus = "joining" | "alive" | "suspect" | "one-way" | "relayed" | "refused" | "down";
 
 /** What happened that an application may want to hear of. */
 export type CoreEvent =

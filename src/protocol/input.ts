@@ -1,8 +1,8 @@
 /** Everything that can happen to a core, and everything it can ask for. Plain data. */
 import type { SignatureScheme } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { Address, Outcome, Reply } from "../wire/exchange.ts";
-import type { MessageType } from "../wire/message-type.ts";
+import type { Address, Outcome, ProvenPeer, Reply, Target } from "../wire/exchange.ts";
+import type { AnyType } from "../wire/native-type.ts";
 import type { CoreEvent } from "./event.ts";
 
 /** One moment on both clocks. */
@@ -27,10 +27,12 @@ export type Input =
   | {
       readonly kind: "request";
       readonly exchange: number;
-      readonly type: MessageType;
+      readonly type: AnyType;
       readonly payload: Uint8Array;
       /** IP address of the sender. */
       readonly from: string;
+      /** Whose session brought it; undefined for all else. */
+      readonly peer?: ProvenPeer | undefined;
     }
   /** The reply to a request of ours, or its failure. */
   | { readonly kind: "reply"; readonly exchange: number; readonly reply: Reply }
@@ -38,6 +40,8 @@ export type Input =
   | { readonly kind: "verified"; readonly operation: number; readonly valid: boolean }
   /** A kept connection was closed by the other side: perhaps its process died. */
   | { readonly kind: "connection-lost"; readonly to: Address }
+  /** The last session with a node ended, and not by us: perhaps its process died. */
+  | { readonly kind: "session-lost"; readonly peer: ProvenPeer }
   /** Somebody called who does not hold our network key. */
   | { readonly kind: "stranger"; readonly from: string }
   /** The application sends bytes to a node; the effect `settled` of the same operation answers. */
@@ -57,8 +61,8 @@ export type Effect =
   /** Send one immutable message to all targets; encode and seal it once. */
   | {
       readonly kind: "request";
-      readonly targets: readonly { readonly exchange: number; readonly to: Address }[];
-      readonly type: MessageType;
+      readonly targets: readonly { readonly exchange: number; readonly to: Target }[];
+      readonly type: AnyType;
       readonly payload: Uint8Array;
       readonly timeoutMs: number;
       readonly answerBytesMax: number;
@@ -82,9 +86,13 @@ export type Effect =
     }
   /** Remember for ever that this key owns this id. */
   | { readonly kind: "pin"; readonly nodeId: string; readonly publicKey: Uint8Array }
+  /** Remember for ever that this node is native: the weaker wire is not for it any more. */
+  | { readonly kind: "pin-native"; readonly nodeId: string }
   | { readonly kind: "unpin"; readonly nodeId: string }
   /** Remember that versions up to this one may have been shown. */
   | { readonly kind: "mark"; readonly version: number }
+  /** End the sessions with a node: what came on one of them was not true. */
+  | { readonly kind: "end-session"; readonly nodeId: string }
   /** The node at this endpoint has told, signed, whether it also takes datagrams. */
   | { readonly kind: "datagrams"; readonly to: Address; readonly speaks: boolean }
   /** Step `flush` at the end of this turn. */

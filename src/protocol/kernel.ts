@@ -5,8 +5,8 @@
  */
 import TinyQueue from "tinyqueue";
 import type { SignatureScheme } from "../crypto/signatures.ts";
-import type { Address, Reply } from "../wire/exchange.ts";
-import type { MessageType } from "../wire/message-type.ts";
+import type { Reply, Target } from "../wire/exchange.ts";
+import type { AnyType } from "../wire/native-type.ts";
 import type { CoreEvent } from "./event.ts";
 import { type Flow, run, wait } from "./flow.ts";
 import type { Effect, Instant } from "./input.ts";
@@ -83,8 +83,8 @@ export class Kernel {
 
   /** Sends one request and waits for its reply. */
   *request(
-    to: Address,
-    type: MessageType,
+    to: Target,
+    type: AnyType,
     payload: Uint8Array,
     limits: RequestLimits,
   ): Flow<Reply> {
@@ -95,8 +95,8 @@ export class Kernel {
 
   /** Sends one message to many in one effect; each reply is told on its own. */
   broadcast(
-    to: readonly Address[],
-    type: MessageType,
+    to: readonly Target[],
+    type: AnyType,
     payload: Uint8Array,
     limits: RequestLimits,
     onReply: (index: number, reply: Reply) => void,

@@ -17,7 +17,8 @@ import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
 import type { Members } from "./members.ts";
-import { isForgotten, type Replication } from "./replication.ts";
+import { isForgotten } from "./refusal.ts";
+import type { Replication } from "./replication.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
 

@@ -13,7 +13,7 @@ import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import { isPresent, type Member, noteFailure } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
-import { isForgotten } from "./replication.ts";
+import { isForgotten } from "./refusal.ts";
 
 /** Who listens waits this long for the dials; they go on, but a list can be long and made up. */
 const LISTEN_MS = 5_000;

@@ -1,15 +1,23 @@
 /** What a node knows about one other node. */
 import type { DsnError } from "../errors.ts";
-import type { Address } from "../wire/exchange.ts";
+import type { Address, Target } from "../wire/exchange.ts";
+import type { HelloRole } from "../wire/hello-block.ts";
 import type { Entries } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
+import type { NativeReplica } from "./native-replica.ts";
 
-/** Our copy of the state of one owner: always one that the owner's key has signed. */
-export interface Replica {
+/** Our copy of the state of one owner. */
+export type Replica = PythonReplica | NativeReplica;
+
+/** A state in the form of the Python wire: always one that the owner's key has signed. */
+export interface PythonReplica {
+  readonly kind: "python";
   /** Unix seconds on the owner's clock. */
   readonly version: number;
   /** What the owner wrote. */
   readonly entries: Entries;
+  /** Memory that it takes, about. */
+  readonly bytes: number;
   /** The state packet as it came, so that it can be shown again with its signature. */
   readonly packet: Uint8Array;
   /** The canonical JSON inside the packet, as received. */
@@ -26,6 +34,25 @@ export interface NativeFacts {
   readonly features: readonly string[];
   /** Where else it may be called. */
   readonly addresses: readonly Address[];
+}
+
+/** A HELLO as its node signed it, with its block: what we know the node by, and can show others. */
+export interface SignedHello {
+  readonly role: HelloRole;
+  readonly bytes: Uint8Array;
+}
+
+/** How far our own state got at one native peer, over sessions. */
+export interface SyncState {
+  /** The newest version that was written to a session: the next delta begins there. */
+  sent: number | undefined;
+  /** The newest version that it has said it holds. */
+  held: number | undefined;
+  /** Messages with states that it has not answered yet, and their bytes. */
+  inFlight: number;
+  inFlightBytes: number;
+  /** The newest version whose proof was sent. */
+  proofSent: number | undefined;
 }
 
 /** How far our own state got at one peer. There is no queue: the newest version replaces all. */
@@ -92,8 +119,14 @@ export interface Member {
   server: string | undefined;
   /** Our copy of its state; undefined before the first. */
   replica: Replica | undefined;
-  /** How far our own state got there. */
+  /** How far our own state got there, over the Python wire. */
   readonly push: PushState;
+  /** How far our own state got there, over sessions. */
+  readonly sync: SyncState;
+  /** Its newest HELLO that we have seen; undefined before the first. */
+  hello: SignedHello | undefined;
+  /** Its key was only told by others: any key that is proven to us replaces it. */
+  provisional: boolean;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -132,6 +165,15 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
       listedMs: Number.NEGATIVE_INFINITY,
       unanswered: undefined,
     },
+    sync: {
+      sent: undefined,
+      held: undefined,
+      inFlight: 0,
+      inFlightBytes: 0,
+      proofSent: undefined,
+    },
+    hello: undefined,
+    provisional: false,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
@@ -139,8 +181,23 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
 }
 
 /** Present members are listed by `peers()` and read by `readData()`. */
-export function isPresent(member: Member): boolean {
-  return member.status === "alive" || member.status === "suspect" || member.status === "one-way";
+export function isPresent({ status }: Member): boolean {
+  return PRESENT.has(status);
+}
+
+const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);
+
+/** A node that has told, signed, that it takes sessions: all but HELLO goes over those. */
+export function speaksNative({ native }: Member): boolean {
+  return native?.features.includes(SESSION_FEATURE) === true;
+}
+
+/** What the signed HELLO of a node with sessions lists among its features. */
+export const SESSION_FEATURE = "session";
+
+/** Where a message for this very node goes; without an address, only a session it began brings it. */
+export function targetOf({ nodeId, publicKey, endpoint }: Member): Target {
+  return { address: "", port: 0, ...endpoint, peer: { nodeId, publicKey } };
 }
 
 /** A Python peer that we could not reach drops us some seconds after the last of its own tries. */
@@ -183,6 +240,14 @@ export function resetPush(member: Member): void {
   member.push.heldText = undefined;
   member.push.doubtful = undefined;
   member.push.unanswered = undefined;
+  resetSync(member);
+}
+
+/** Its next delta begins at what it says it holds, or is a snapshot. */
+export function resetSync({ sync }: Member): void {
+  sync.sent = undefined;
+  sync.held = undefined;
+  sync.proofSent = undefined;
 }
 
 /** A Python node that cannot call us back fires its callbacks at each of our attempts. */

@@ -15,7 +15,7 @@ import { isPresent, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Repeats } from "./repeats.ts";
-import { isForgotten } from "./replication.ts";
+import { isForgotten } from "./refusal.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS, requestTimeoutMs } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";

@@ -7,8 +7,8 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
-import type { StatePacket } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
+import { compareEntries, type Entries, isEmptyChange } from "./entries.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
 import { above, type OwnState } from "./own-state.ts";
@@ -34,11 +34,17 @@ export class OwnSightings {
   }
 
   /** A peer showed this state, and our signature on it is valid. True when we stepped above it. */
-  shown(packet: StatePacket): boolean {
+  shown(version: number, entries: Entries): boolean {
+    if (!this.isNews(version)) return false;
     const ours = this.#own;
-    if (!Number.isFinite(above(packet.version)) || packet.version < ours.version) return false;
-    if (packet.version === ours.version && packet.text === ours.text) return false;
-    return this.#leap(packet.version);
+    if (version === ours.version && isEmptyChange(compareEntries(ours.entries, entries)))
+      return false;
+    return this.#leap(version);
+  }
+
+  /** Whether a state of ours with this version would be one that we may have to step over. */
+  isNews(version: number): boolean {
+    return Number.isFinite(above(version)) && version >= this.#own.version;
   }
 
   /**

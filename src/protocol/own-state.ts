@@ -6,8 +6,11 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
+import type { Change } from "../wire/native-states.ts";
 import { quote } from "../wire/python-json.ts";
+import { ChangeLog } from "./change-log.ts";
 import { compareEntries, type Entries, type EntriesChange } from "./entries.ts";
+import { MapRoot } from "./map-root.ts";
 import { LIMITS } from "./settings.ts";
 
 /** A microsecond, in the seconds that versions are counted in. */
@@ -24,12 +27,15 @@ const utf8 = new TextEncoder();
 export class OwnState {
   /** Unix seconds; 0 before the first commit. */
   version = 0;
-  /** Canonical JSON of the committed version: what is signed for Python peers. */
-  text = "{}";
+  #text: string | undefined = "{}";
   readonly #entries = new Map<string, string>();
   readonly #encoded = new Map<string, string>();
   /** Length of the canonical JSON without its braces; ASCII, so characters are bytes. */
   #encodedLength = 0;
+  /** Keys written since the last version, and what they were in it. */
+  readonly #written = new Map<string, string | undefined>();
+  readonly #log = new ChangeLog();
+  readonly #root = new MapRoot(this.#entries);
   /** What earlier lives have shown is not known: there is no mark. */
   readonly forgetful: boolean;
   #floor: number;
@@ -68,6 +74,7 @@ export class OwnState {
     if (length > LIMITS.stateBytesMax) throw stateTooLarge(length);
     this.#encodedLength = length;
     for (const [key, value] of changes) {
+      if (!this.#written.has(key)) this.#written.set(key, this.#entries.get(key));
       if (value === undefined) {
         this.#entries.delete(key);
         this.#encoded.delete(key);
@@ -84,11 +91,44 @@ export class OwnState {
    * peers would refuse equal content, and nothing would be gained.
    */
   commit(unixSeconds: number): boolean {
-    const text = `{${[...this.#encoded.values()].join(", ")}}`;
-    if (text === this.text && this.version !== 0) return false;
-    this.text = text;
+    const changed = [...this.#written].flatMap(([key, before]) =>
+      this.#entries.get(key) === before ? [] : [key],
+    );
+    this.#written.clear();
+    if (changed.length === 0 && this.version !== 0) return false;
+    this.#text = undefined;
     this.#advance(unixSeconds);
+    this.#log.add(this.version, changed);
+    for (const key of changed) this.#root.touch(key);
     return true;
+  }
+
+  /** Canonical JSON of all entries: what is signed for Python peers. */
+  get text(): string {
+    this.#text ??= `{${[...this.#encoded.values()].join(", ")}}`;
+    return this.#text;
+  }
+
+  /** Length of {@link text}, which is ASCII: bytes. */
+  get bytes(): number {
+    return Math.max(2, this.#encodedLength);
+  }
+
+  /** Root of the committed version. Writes that are not committed yet must not be in the map. */
+  root(): Uint8Array {
+    return this.#root.digest();
+  }
+
+  /** What changed since a version; undefined when that is too long ago to tell. */
+  changesSince(base: number): Change[] | undefined {
+    const keys = this.#log.since(base);
+    if (keys === undefined) return undefined;
+    return [...keys].map((key) => [key, this.#entries.get(key)]);
+  }
+
+  /** Something was written since the last version. */
+  get isDirty(): boolean {
+    return this.#written.size > 0;
   }
 
   /** A peer showed a state of ours, signed by us, that is not older: step above it. */

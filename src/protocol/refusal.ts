@@ -4,7 +4,7 @@
  * Source: the `raise Exception(<status>, …)` sites of `dsnode.py`.
  * @module
  */
-import type { Outcome } from "../wire/exchange.ts";
+import type { Outcome, Reply } from "../wire/exchange.ts";
 
 /** Thrown inside the flow that answers a request; it ends that request and nothing else. */
 export class Refusal extends Error {
@@ -52,3 +52,8 @@ export const keyChanged = (nodeId: string) =>
 
 export const versionMismatch = (theirs: string, them: string, ours: string, us: string) =>
   new Refusal(505, `Network version mismatch "${theirs}" (${them}) != "${ours}" (${us})`, true);
+
+/** The peer answered as to somebody it does not know. Say HELLO, then try again. */
+export function isForgotten(reply: Reply): boolean {
+  return reply.kind === "refused" && reply.status === 401;
+}

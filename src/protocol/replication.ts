@@ -8,7 +8,6 @@
  * Source: `dsnode.py`, `update_data`, `handle_update`; `docs/protocol.md`, UPDATE.
  * @module
  */
-import { DsnError } from "../errors.ts";
 import type { Address, Reply } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { decodeEntries } from "../wire/python-json.ts";
@@ -27,7 +26,7 @@ import type { Members } from "./members.ts";
 import { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
 import * as refusals from "./refusal.ts";
-import { Refusal } from "./refusal.ts";
+import { isForgotten, Refusal } from "./refusal.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
 import { sameBytes } from "./trust.ts";
@@ -399,36 +398,4 @@ export type Verdict =
 /** The reference never takes equal content for news, but an empty state every time. */
 function unchanged({ text }: StatePacket): Verdict {
   return text === EMPTY ? "accepted" : "duplicate";
-}
-
-/** The peer answered as to somebody it does not know. Say HELLO, then try again. */
-export function isForgotten(reply: Reply): boolean {
-  return reply.kind === "refused" && reply.status === 401;
-}
-
-function forgedState(nodeId: string): DsnError {
-  return new DsnError("DSN_BAD_SIGNATURE", `Cannot take the state that "${nodeId}" answered with`, {
-    why: "its signature does not belong to the key pinned for that node",
-    fix: ["look for a third party between the two machines", "restart that node"],
-    nodeId,
-  });
-}
-
-function forkedState(nodeId: string): DsnError {
-  return new DsnError("DSN_DUPLICATE_IDENTITY", `Two live nodes use the identity of "${nodeId}"`, {
-    why: "two different states of one version carry its signature",
-    fix: [
-      "stop one of them",
-      "give a cloned machine a new identity: delete its credentials folder",
-    ],
-    nodeId,
-  });
-}
-
-function replicasFull(nodeId: string, bytesMax: number): DsnError {
-  return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
-    why: `all copies together may take ${bytesMax} bytes`,
-    fix: ["raise replicaBytesMax", "find the node that publishes too much"],
-    nodeId,
-  });
 }

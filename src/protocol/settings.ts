@@ -64,6 +64,16 @@ export const LIMITS = {
   failedNamesMax: 16_384,
   /** All replicas together, as text. */
   replicaBytesMax: 1024 * 1024 * 1024,
+  /** Messages with states that one native peer has not answered yet, and their bytes. */
+  statesInFlightMax: 64,
+  stateBytesInFlightMax: 256 * 1024,
+  /** States that one answer to a digest carries, in bytes; the rest is asked for again. */
+  digestAnswerBytesMax: 4 * 1024 * 1024,
+  /** An answer to a digest: the above, and one state more. */
+  nativeAnswerBytesMax: 16 * 1024 * 1024,
+  membersAnswerBytesMax: 4 * 1024 * 1024,
+  /** Native peers that are asked to pass on a HELLO. */
+  relaysMax: 3,
   /** Signatures remembered per sender to drop repeated messages. */
   repeatsPerSenderMax: 65_536,
   /** Answers: HELLO, PING and DATA are small; PEERS and UPDATE can be large. */

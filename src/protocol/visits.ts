@@ -9,7 +9,7 @@ import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
 import { isPresent, isShy, type Member, noteFailure } from "./member.ts";
 import type { Pursuits } from "./pursuits.ts";
-import { isForgotten } from "./replication.ts";
+import { isForgotten } from "./refusal.ts";
 import { isRefusal } from "./troubles.ts";
 
 export class Visits {

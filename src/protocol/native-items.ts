@@ -1,0 +1,148 @@
+/**
+ * States as they are told to native peers: in the form that costs least and still carries what the
+ * receiver needs.
+ * @module
+ */
+import type { DigestEntry } from "../wire/native-digest.ts";
+import type { Change, StateItem } from "../wire/native-states.ts";
+import type { Entries } from "./entries.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Replica } from "./member.ts";
+import type { Members } from "./members.ts";
+import type { Proof } from "./native-replica.ts";
+import type { OwnProofs } from "./own-proofs.ts";
+import type { OwnState } from "./own-state.ts";
+import { sameBytes } from "./trust.ts";
+
+/** Of a root, in a digest. */
+const DIGEST_ROOT_BYTES = 8;
+
+/** Of a version that is not proven, and of those of Python owners, which have no root. */
+export const NO_ROOT = new Uint8Array(DIGEST_ROOT_BYTES);
+
+/** A version that can be told, and how. */
+interface Source {
+  readonly owner: string;
+  readonly version: number;
+  /** Only our own state may be told without one. */
+  readonly proof: Proof | undefined;
+  readonly entries: () => Entries;
+  readonly changesSince: (base: number) => Change[] | undefined;
+}
+
+export class NativeItems {
+  readonly #kernel: Kernel;
+  readonly #own: OwnState;
+  readonly #proofs: OwnProofs;
+  readonly #members: Members;
+  readonly #nodeId: string;
+  readonly #relays: boolean;
+
+  /** @param relays Tell of other owners too; a node with a whitelist does not. */
+  constructor(
+    kernel: Kernel,
+    own: OwnState,
+    proofs: OwnProofs,
+    members: Members,
+    me: { readonly nodeId: string; readonly relays: boolean },
+  ) {
+    this.#kernel = kernel;
+    this.#own = own;
+    this.#proofs = proofs;
+    this.#members = members;
+    this.#nodeId = me.nodeId;
+    this.#relays = me.relays;
+  }
+
+  /** Our newest version, as changes since `base` if that is possible. */
+  own(base: number | undefined): StateItem {
+    return itemOf(this.#ownSource(), base);
+  }
+
+  /** What is held of every owner that is there, our own state among them. */
+  digest(): DigestEntry[] {
+    const { owner, version, proof } = this.#ownSource();
+    const own = { owner, version, root: shortRoot(proof) };
+    if (!this.#relays) return [own];
+    const others = this.#members.all().flatMap((member) => {
+      const { nodeId, replica } = member;
+      if (replica === undefined || !isPresent(member)) return [];
+      return [{ owner: nodeId, version: replica.version, root: rootOf(replica) }];
+    });
+    return [own, ...others];
+  }
+
+  /**
+   * What a peer lacks that holds `theirs` of an owner; undefined when it lacks nothing that may be
+   * told.
+   *
+   * @param asker To itself its own state is shown whole: it may have lost what changes begin with.
+   */
+  lacking(owner: string, theirs: DigestEntry | undefined, asker: string): StateItem | undefined {
+    const member = this.#members.get(owner);
+    if (member?.replica?.kind === "python") {
+      const { version, packet } = member.replica;
+      const behind = theirs === undefined || theirs.version < version;
+      const told = behind && this.#relays && isPresent(member);
+      return told ? { form: "python", owner, packet } : undefined;
+    }
+    const source = this.#sourceOf(owner);
+    if (source === undefined) return undefined;
+    const { version, proof } = source;
+    if (theirs === undefined) return itemOf(source, undefined);
+    if (theirs.version > version) return undefined;
+    if (theirs.version < version) return itemOf(source, owner === asker ? undefined : theirs.version);
+    if (proof === undefined || sameBytes(theirs.root, shortRoot(proof))) return undefined;
+    // The same version under another root: two states of one version, and both are to be seen.
+    if (!sameBytes(theirs.root, NO_ROOT)) return itemOf(source, undefined);
+    return { form: "proof", owner, version, signature: proof.signature };
+  }
+
+  #sourceOf(owner: string): Source | undefined {
+    if (owner === this.#nodeId) return this.#ownSource();
+    const member = this.#members.get(owner);
+    if (!this.#relays || member === undefined || !isPresent(member)) return undefined;
+    const { replica } = member;
+    if (replica?.kind !== "native" || replica.proof === undefined) return undefined;
+    const { proof } = replica;
+    return {
+      owner,
+      version: proof.version,
+      proof,
+      entries: () => replica.provenEntries(),
+      changesSince: (base) => replica.provenChangesSince(base),
+    };
+  }
+
+  /** What is written in this turn belongs to it: a version is made of it now. */
+  #ownSource(): Source {
+    const own = this.#own;
+    own.commit(this.#kernel.now.unixSeconds);
+    return {
+      owner: this.#nodeId,
+      version: own.version,
+      proof: this.#proofs.current,
+      entries: () => own.entries,
+      changesSince: (base) => own.changesSince(base),
+    };
+  }
+}
+
+function itemOf(source: Source, base: number | undefined): StateItem {
+  const { owner, version, proof, entries } = source;
+  const signature = proof?.signature;
+  const changes =
+    base === undefined || base >= version ? undefined : source.changesSince(base);
+  return base === undefined || changes === undefined
+    ? { form: "snapshot", owner, version, entries: entries(), signature }
+    : { form: "delta", owner, version, base, changes, signature };
+}
+
+function rootOf(replica: Replica): Uint8Array {
+  if (replica.kind === "python" || replica.proof?.version !== replica.version) return NO_ROOT;
+  return shortRoot(replica.proof);
+}
+
+function shortRoot(proof: Proof | undefined): Uint8Array {
+  return proof?.root.subarray(0, DIGEST_ROOT_BYTES) ?? NO_ROOT;
+}

@@ -1,0 +1,169 @@
+/**
+ * Our state to native peers, over sessions: every version is on its way in the turn it is made.
+ *
+ * A peer gets the changes since the version that was last written to it. When it is slow there is
+ * no queue: what it may still take is one message from there to the newest version.
+ * @module
+ */
+import type { Reply } from "../wire/exchange.ts";
+import { decodeStateAcks, encodeStates, type StateItem } from "../wire/native-states.ts";
+import { NativeType } from "../wire/native-type.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member, resetSync, speaksNative, targetOf } from "./member.ts";
+import type { Members } from "./members.ts";
+import type { NativeItems } from "./native-items.ts";
+import type { Proof } from "./native-replica.ts";
+import { OwnProofs } from "./own-proofs.ts";
+import type { OwnState } from "./own-state.ts";
+import { isForgotten } from "./refusal.ts";
+import { LIMITS } from "./settings.ts";
+
+export interface NativePushHooks {
+  /** The peer does not know us (any more): say HELLO again. */
+  readonly onForgotten: (member: Member) => void;
+  /** The peer did not take a push: see whether it is there. */
+  readonly onSilent: (member: Member) => void;
+  /** The peer says that it holds a version of ours that we have not made. */
+  readonly onNewerShown: (member: Member) => void;
+}
+
+export class NativePush {
+  readonly proofs: OwnProofs;
+  readonly #kernel: Kernel;
+  readonly #own: OwnState;
+  readonly #members: Members;
+  readonly #nodeId: string;
+  readonly #hooks: NativePushHooks;
+  #items: NativeItems | undefined;
+
+  constructor(
+    kernel: Kernel,
+    own: OwnState,
+    members: Members,
+    nodeId: string,
+    hooks: NativePushHooks,
+  ) {
+    this.#kernel = kernel;
+    this.#own = own;
+    this.#members = members;
+    this.#nodeId = nodeId;
+    this.#hooks = hooks;
+    this.proofs = new OwnProofs(kernel, own, nodeId, (proof) => this.#proved(proof));
+  }
+
+  /** What makes messages of states; it needs our proofs, and we need it. */
+  set items(items: NativeItems) {
+    this.#items = items;
+  }
+
+  /** Sends the newest version to every native peer that can take it and was not sent it. */
+  pushAll(): void {
+    if (this.proofs.isSigning) return;
+    const byBase = new Map<number | undefined, Member[]>();
+    this.#own.commit(this.#kernel.now.unixSeconds);
+    for (const member of this.#members.all()) {
+      if (!canTake(member) || member.sync.sent === this.#own.version) continue;
+      const { sent } = member.sync;
+      const group = byBase.get(sent);
+      if (group === undefined) byBase.set(sent, [member]);
+      else group.push(member);
+    }
+    for (const [base, group] of byBase) this.#send(group, this.#items?.own(base));
+    this.proofs.signSoon();
+  }
+
+  /** Our state went to this peer by another way. */
+  noteSent({ sync }: Member, version: number): void {
+    sync.sent = version;
+  }
+
+  /** The peer has told what it holds of our state. */
+  noteHeld(member: Member, version: number): void {
+    const { sync } = member;
+    sync.held = version;
+    if (version > this.#own.version) this.#hooks.onNewerShown(member);
+    else if (sync.sent === undefined || sync.sent < version) sync.sent = version;
+  }
+
+  #proved(proof: Proof): void {
+    const { version, signature } = proof;
+    const receivers = this.#members
+      .all()
+      .filter((member) => speaksNative(member) && isPresent(member))
+      .filter(({ sync }) => sync.sent === version && sync.proofSent !== version);
+    const item: StateItem = { form: "proof", owner: this.#nodeId, version, signature };
+    for (const { sync } of receivers) sync.proofSent = version;
+    this.#send(receivers, item);
+    // Versions that waited for this one to be signed.
+    this.pushAll();
+  }
+
+  #send(receivers: readonly Member[], item: StateItem | undefined): void {
+    if (item === undefined || item.form === "python" || receivers.length === 0) return;
+    const { version } = item;
+    const payload = encodeStates([item]);
+    for (const { sync } of receivers) {
+      sync.sent = version;
+      sync.inFlight += 1;
+      sync.inFlightBytes += payload.length;
+    }
+    this.#kernel.broadcast(
+      receivers.map(targetOf),
+      NativeType.STATES,
+      payload,
+      { answerBytesMax: LIMITS.smallAnswerBytesMax },
+      (index, reply) => {
+        const member = receivers[index];
+        if (member === undefined) return;
+        member.sync.inFlight -= 1;
+        member.sync.inFlightBytes -= payload.length;
+        this.#sent(member, item.form === "snapshot", reply);
+      },
+    );
+  }
+
+  #sent(member: Member, whole: boolean, reply: Reply): void {
+    const { sync } = member;
+    if (reply.kind === "answer") {
+      this.#acknowledged(member, whole, reply.payload);
+      return;
+    }
+    if (isForgotten(reply)) {
+      resetSync(member);
+      this.#hooks.onForgotten(member);
+    } else {
+      // Whether it came is not known; what it was sure to hold it holds still.
+      sync.sent = sync.held;
+      this.#hooks.onSilent(member);
+    }
+  }
+
+  #acknowledged(member: Member, whole: boolean, payload: Uint8Array): void {
+    const { sync } = member;
+    for (const { owner, held, wants } of readAcks(payload)) {
+      if (owner !== this.#nodeId) continue;
+      this.noteHeld(member, held);
+      if (wants === "snapshot" && !whole) sync.sent = undefined;
+    }
+    if (sync.sent !== this.#own.version) this.pushAll();
+  }
+}
+
+function canTake(member: Member): boolean {
+  const { sync, status } = member;
+  return (
+    isPresent(member) &&
+    status !== "relayed" &&
+    speaksNative(member) &&
+    sync.inFlight < LIMITS.statesInFlightMax &&
+    sync.inFlightBytes < LIMITS.stateBytesInFlightMax
+  );
+}
+
+function readAcks(payload: Uint8Array): ReturnType<typeof decodeStateAcks> {
+  try {
+    return decodeStateAcks(payload);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Our copy of a native owner's state.
+ *
+ * What comes on the owner's own session shows at once; it is *provisional* until the owner's
+ * signature over the root of the whole has verified. Only what is proven is passed on, and what
+ * turns out to be unproven is taken back.
+ * @module
+ */
+import type { Change } from "../wire/native-states.ts";
+import { ChangeLog } from "./change-log.ts";
+import type { Entries, EntriesChange } from "./entries.ts";
+import { MapRoot } from "./map-root.ts";
+
+/** That the owner has signed a version. */
+export interface Proof {
+  /** Unix seconds on the owner's clock. */
+  readonly version: number;
+  /** Of all entries of that version. */
+  readonly root: Uint8Array;
+  /** The owner's, over id, version and root. */
+  readonly signature: Uint8Array;
+}
+
+/** Added to the length of each entry when memory is counted. */
+const ENTRY_BYTES = 6;
+
+export class NativeReplica {
+  readonly kind = "native";
+  /** What is shown now, provisional or not. */
+  version: number;
+  /** The newest version that the owner's signature has been verified for. */
+  proof: Proof | undefined;
+  /** Memory that it takes, about. */
+  bytes = 0;
+  readonly #entries = new Map<string, string>();
+  readonly #root = new MapRoot(this.#entries);
+  readonly #log: ChangeLog;
+  /** What was there before the changes since the proof. */
+  #undo = new Map<string, string | undefined>();
+  /** The same for what a proof is being verified for: changes that came meanwhile are in `#undo`. */
+  #settling: Map<string, string | undefined> | undefined;
+
+  constructor(version = 0, entries: Entries = new Map()) {
+    this.version = version;
+    this.#log = new ChangeLog(version);
+    for (const [key, value] of entries) this.#set(key, value);
+  }
+
+  get entries(): Entries {
+    return this.#entries;
+  }
+
+  /** Changes that came on the owner's own session: shown, and provisional. */
+  change(version: number, changes: readonly Change[]): EntriesChange {
+    const difference = new Difference();
+    for (const [key, value] of changes) {
+      const before = this.#entries.get(key);
+      if (before === value) continue;
+      difference.add(key, before, value);
+      if (!this.#undo.has(key)) this.#undo.set(key, before);
+      if (value === undefined) this.#delete(key);
+      else this.#set(key, value);
+    }
+    this.version = version;
+    this.#log.add(version, difference.keys);
+    return difference.change;
+  }
+
+  /** What would have to change so that these are the entries. */
+  changesTo(entries: Entries): Change[] {
+    const changes: Change[] = [];
+    for (const [key, value] of entries) {
+      if (this.#entries.get(key) !== value) changes.push([key, value]);
+    }
+    for (const key of this.#entries.keys()) {
+      if (!entries.has(key)) changes.push([key, undefined]);
+    }
+    return changes;
+  }
+
+  /** Root of what is shown now. */
+  root(): Uint8Array {
+    return this.#root.digest();
+  }
+
+  /** A proof of what is shown now is being verified; {@link settle} tells how it ended. */
+  beginSettling(): void {
+    const before = new Map(this.#undo);
+    for (const [key, value] of this.#settling ?? []) before.set(key, value);
+    this.#settling = before;
+    this.#undo = new Map();
+  }
+
+  /** The proof holds: what it is for is provisional no more. */
+  settle(proof: Proof): void {
+    this.proof = proof;
+    this.#settling = undefined;
+  }
+
+  /** What is shown is proven: it came whole, with a proof that has been verified. */
+  settleAll(proof: Proof): void {
+    this.#undo = new Map();
+    this.settle(proof);
+  }
+
+  /** Takes back what is provisional. Returns what that changes. */
+  takeBack(): EntriesChange {
+    const changes = [...this.#unproven()];
+    const change = this.change(this.proof?.version ?? 0, changes);
+    this.#undo = new Map();
+    this.#settling = undefined;
+    this.#log.restart(this.version);
+    return change;
+  }
+
+  /** The entries of the proven version. */
+  provenEntries(): Entries {
+    const entries = new Map(this.#entries);
+    for (const [key, value] of this.#unproven()) {
+      if (value === undefined) entries.delete(key);
+      else entries.set(key, value);
+    }
+    return entries;
+  }
+
+  /** From `base` to the proven version, if that is what is shown; undefined for a snapshot. */
+  provenChangesSince(base: number): Change[] | undefined {
+    if (this.proof?.version !== this.version) return undefined;
+    const keys = this.#log.since(base);
+    if (keys === undefined) return undefined;
+    return [...keys].map((key) => [key, this.#entries.get(key)]);
+  }
+
+  /** Values that the proven version has where the shown one differs; the oldest word counts. */
+  #unproven(): ReadonlyMap<string, string | undefined> {
+    return this.#settling === undefined
+      ? this.#undo
+      : new Map([...this.#undo, ...this.#settling]);
+  }
+
+  #set(key: string, value: string): void {
+    this.bytes += weightOf(key, value) - weightOf(key, this.#entries.get(key));
+    this.#entries.set(key, value);
+    this.#root.touch(key);
+  }
+
+  #delete(key: string): void {
+    this.bytes -= weightOf(key, this.#entries.get(key));
+    this.#entries.delete(key);
+    this.#root.touch(key);
+  }
+}
+
+function weightOf(key: string, value: string | undefined): number {
+  return value === undefined ? 0 : key.length + value.length + ENTRY_BYTES;
+}
+
+/** Collects an {@link EntriesChange} entry by entry. */
+class Difference {
+  readonly #added: string[] = [];
+  readonly #updated: string[] = [];
+  readonly #removed: string[] = [];
+  readonly #previous = new Map<string, string>();
+  readonly #current = new Map<string, string>();
+
+  add(key: string, before: string | undefined, after: string | undefined): void {
+    if (before !== undefined) this.#previous.set(key, before);
+    if (after !== undefined) this.#current.set(key, after);
+    if (before === undefined) this.#added.push(key);
+    else if (after === undefined) this.#removed.push(key);
+    else this.#updated.push(key);
+  }
+
+  get keys(): string[] {
+    return [...this.#current.keys(), ...this.#removed];
+  }
+
+  get change(): EntriesChange {
+    return {
+      added: this.#added,
+      updated: this.#updated,
+      removed: this.#removed,
+      previous: this.#previous,
+      current: this.#current,
+    };
+  }
+}

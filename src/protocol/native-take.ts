@@ -1,0 +1,268 @@
+/**
+ * States that native peers bring: an owner's own on its session, anybody's with its signature.
+ *
+ * What the owner itself brings shows in the step that brought it, and is proven later. What others
+ * bring shows when it is proven.
+ * @module
+ */
+import { rootOf } from "../crypto/state-root.ts";
+import { rootSignedPart, type StateAck, type StateItem } from "../wire/native-states.ts";
+import type { Alerts } from "./alerts.ts";
+import { type EntriesChange, isEmptyChange } from "./entries.ts";
+import { all, type Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member, speaksNative } from "./member.ts";
+import type { Members } from "./members.ts";
+import { NativeReplica, type Proof } from "./native-replica.ts";
+import type { OwnSightings } from "./own-sightings.ts";
+import { forgedState, forkedState, replicasFull, unproven } from "./state-troubles.ts";
+import { sameBytes } from "./trust.ts";
+
+type Versioned = Exclude<StateItem, { form: "python" }>;
+type Whole = Extract<StateItem, { form: "delta" | "snapshot" }>;
+
+export interface NativeTakeParts {
+  readonly kernel: Kernel;
+  readonly members: Members;
+  readonly alerts: Alerts;
+  readonly sightings: OwnSightings;
+  readonly me: { readonly nodeId: string; readonly publicKey: Uint8Array };
+  readonly replicaBytesMax: number;
+  /** A state packet of a Python owner that a native peer passed on. */
+  readonly takePacket: (member: Member, packet: Uint8Array) => Flow;
+  /** A peer showed a state of ours that is newer than ours: it was stepped over. */
+  readonly onLeap: () => void;
+  /** An owner has proven a version. */
+  readonly onProven: (owner: Member) => void;
+}
+
+export class NativeTake {
+  readonly #parts: NativeTakeParts;
+  /** The newest proof that came while another of its owner was being verified. */
+  readonly #waiting = new Map<Member, Extract<StateItem, { form: "proof" }> | undefined>();
+
+  constructor(parts: NativeTakeParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes what a native peer has brought.
+   *
+   * @returns what is held of each owner now, once all that others than the peer own is verified.
+   */
+  *take(from: Member, items: readonly StateItem[]): Flow<StateAck[]> {
+    const foreign = items.filter(({ owner }) => owner !== from.nodeId);
+    const direct = items.flatMap((item) => this.#direct(from, item));
+    const relayed = yield* all(foreign.map((item) => this.#relayed(item)));
+    return [...direct, ...relayed.flat()];
+  }
+
+  // ---- of the owner itself --------------------------------------------------------------------
+
+  #direct(owner: Member, item: StateItem): StateAck[] {
+    if (item.owner !== owner.nodeId || item.form === "python") return [];
+    if (item.form === "proof") {
+      this.#prove(owner, item);
+      return [];
+    }
+    const replica = nativeReplicaOf(owner);
+    const wanted = this.#show(owner, replica, item);
+    const { version: held } = replica;
+    if (item.signature !== undefined && held === item.version) {
+      const { version, signature } = item;
+      this.#prove(owner, { form: "proof", owner: owner.nodeId, version, signature });
+    }
+    return [{ owner: owner.nodeId, held, wants: wanted ? "snapshot" : "nothing" }];
+  }
+
+  /** True when only a snapshot helps. */
+  #show(owner: Member, replica: NativeReplica, item: Whole): boolean {
+    if (item.version <= replica.version) return false;
+    // Changes since what we hold, or since something before it: the values are those of the end.
+    if (item.form === "delta" && (owner.replica === undefined || item.base > replica.version)) {
+      return true;
+    }
+    const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
+    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+    if (!this.#hasRoom(owner, bytes)) return false;
+    const change = replica.change(item.version, changes);
+    owner.replica = replica;
+    owner.heardMs = this.#parts.kernel.now.monotonicMs;
+    this.#tell(owner, change);
+    return false;
+  }
+
+  /** Verifies in the background; the newest that came meanwhile follows. */
+  #prove(owner: Member, item: Extract<StateItem, { form: "proof" }>): void {
+    if (this.#waiting.has(owner)) {
+      this.#waiting.set(owner, { ...item, signature: item.signature.slice() });
+      return;
+    }
+    this.#waiting.set(owner, undefined);
+    this.#parts.kernel.spawn(this.#proveAll(owner, item));
+  }
+
+  *#proveAll(owner: Member, first: Extract<StateItem, { form: "proof" }>): Flow {
+    try {
+      for (
+        let item: Extract<StateItem, { form: "proof" }> | undefined = first;
+        item !== undefined;
+        item = this.#waiting.get(owner)
+      ) {
+        this.#waiting.set(owner, undefined);
+        yield* this.#proveOne(owner, item.version, item.signature.slice());
+      }
+    } finally {
+      this.#waiting.delete(owner);
+    }
+  }
+
+  *#proveOne(owner: Member, version: number, signature: Uint8Array): Flow {
+    const { replica, nodeId, publicKey } = owner;
+    if (replica?.kind !== "native" || replica.version !== version) return;
+    if (replica.proof?.version === version) return;
+    const { kernel, members } = this.#parts;
+    const root = replica.root();
+    replica.beginSettling();
+    const message = rootSignedPart(nodeId, version, root);
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    // Another copy may have taken its place, or the version may have come proven by another way.
+    if (!members.has(owner) || owner.replica !== replica) return;
+    if (valid) {
+      replica.settle({ version, root, signature });
+      this.#parts.onProven(owner);
+      return;
+    }
+    this.#parts.alerts.raise(unproven(nodeId), nodeId);
+    this.#tell(owner, replica.takeBack());
+    if (replica.proof === undefined) owner.replica = undefined;
+    kernel.emit({ kind: "end-session", nodeId });
+  }
+
+  // ---- of others ------------------------------------------------------------------------------
+
+  /** The ack, or nothing for an owner that we do not know. */
+  *#relayed(item: StateItem): Flow<StateAck[]> {
+    const { nodeId, publicKey } = this.#parts.me;
+    if (item.owner === nodeId) {
+      yield* this.#shownOurOwn(item, publicKey);
+      return [];
+    }
+    const owner = this.#parts.members.get(item.owner);
+    if (owner === undefined) return [];
+    let wants: StateAck["wants"] = "nothing";
+    if (item.form === "python") {
+      if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
+    } else if (speaksNative(owner)) {
+      wants = yield* this.#verified(owner, item);
+    }
+    return [{ owner: item.owner, held: owner.replica?.version ?? 0, wants }];
+  }
+
+  *#verified(owner: Member, item: Versioned): Flow<StateAck["wants"]> {
+    const { version } = item;
+    const held = owner.replica;
+    if (item.signature === undefined || (held?.version ?? 0) > version) return "nothing";
+    const signature = item.signature.slice();
+    if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
+      if (held?.kind === "native") this.#prove(owner, { form: "proof", owner: item.owner, version, signature });
+      return "nothing";
+    }
+    const entries = entriesOf(item, held);
+    if (entries === undefined) return "snapshot";
+    const root = rootOf(entries);
+    const message = rootSignedPart(owner.nodeId, version, root);
+    const { kernel, members } = this.#parts;
+    const valid = yield* kernel.verify(owner.publicKey, "native", message, signature);
+    if (!members.has(owner)) return "nothing";
+    if (!valid) {
+      // Changes may just have been made from something else than what we hold.
+      if (item.form === "delta") return "snapshot";
+      this.#parts.alerts.raise(forgedState(owner.nodeId), owner.nodeId);
+      return "nothing";
+    }
+    this.#replace(owner, entries, { version, root, signature });
+    return "nothing";
+  }
+
+  /** A whole state that its owner has signed. */
+  #replace(owner: Member, entries: ReadonlyMap<string, string>, proof: Proof): void {
+    const replica = nativeReplicaOf(owner);
+    if (proof.version < replica.version) return;
+    if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
+    const changes = replica.changesTo(entries);
+    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+    if (!this.#hasRoom(owner, bytes)) return;
+    const change = replica.change(proof.version, changes);
+    replica.settleAll(proof);
+    owner.replica = replica;
+    this.#tell(owner, change);
+    this.#parts.onProven(owner);
+  }
+
+  /** Two states of one version: the higher root wins everywhere, and two processes made them. */
+  #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
+    if (owner.replica === undefined) return true;
+    const root = replica.root();
+    if (sameBytes(root, proof.root)) {
+      replica.settleAll(proof);
+      return false;
+    }
+    this.#parts.alerts.raise(forkedState(owner.nodeId), owner.nodeId);
+    return Buffer.compare(proof.root, root) > 0;
+  }
+
+  *#shownOurOwn(item: StateItem, publicKey: Uint8Array): Flow {
+    if (item.form !== "snapshot" || item.signature === undefined) return;
+    const { sightings, kernel, me } = this.#parts;
+    if (!sightings.isNews(item.version)) return;
+    const message = rootSignedPart(me.nodeId, item.version, rootOf(item.entries));
+    const signature = item.signature.slice();
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    if (valid && sightings.shown(item.version, item.entries)) this.#parts.onLeap();
+  }
+
+  // ---- both -----------------------------------------------------------------------------------
+
+  #hasRoom(owner: Member, bytes: number): boolean {
+    const { members, replicaBytesMax, alerts } = this.#parts;
+    if (members.replicaBytes() + bytes <= replicaBytesMax) return true;
+    alerts.raise(replicasFull(owner.nodeId, replicaBytesMax), "replicas");
+    return false;
+  }
+
+  #tell(owner: Member, change: EntriesChange): void {
+    if (!isPresent(owner) || isEmptyChange(change)) return;
+    const version = owner.replica?.version ?? 0;
+    this.#parts.kernel.event({
+      name: "state:update",
+      owner: owner.nodeId,
+      change,
+      version,
+      local: false,
+    });
+  }
+}
+
+/** The copy that a native form can change. One that came in Python form goes on in this. */
+function nativeReplicaOf({ replica }: Member): NativeReplica {
+  if (replica?.kind === "native") return replica;
+  return replica === undefined
+    ? new NativeReplica()
+    : new NativeReplica(replica.version, replica.entries);
+}
+
+/** The entries that an item ends with; undefined when it changes something that we do not hold. */
+function entriesOf(
+  item: Whole,
+  held: Member["replica"],
+): ReadonlyMap<string, string> | undefined {
+  if (item.form === "snapshot") return item.entries;
+  if (held === undefined || item.base > held.version) return undefined;
+  const entries = new Map(held.entries);
+  for (const [key, value] of item.changes) {
+    if (value === undefined) entries.delete(key);
+    else entries.set(key, value);
+  }
+  return entries;
+}
