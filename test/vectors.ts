@@ -15,6 +15,16 @@ export function loadVectors<Case>(name: string): readonly Case[] {
   return JSON.parse(readFileSync(path, "utf8")) as readonly Case[];
 }
 
+/**
+ * The cases of one part of `test/vectors-native/messages.json`. Written from `docs/protocol.md`
+ * alone, by other code than ours.
+ */
+export function loadNativeVectors<Case>(part: string): readonly Case[] {
+  const path = new URL("./vectors-native/messages.json", import.meta.url);
+  const parts = JSON.parse(readFileSync(path, "utf8")) as Record<string, readonly Case[]>;
+  return parts[part] ?? [];
+}
+
 /** What a decoder that threw MalformedError is compared as. */
 export const REFUSED = "refused";
 

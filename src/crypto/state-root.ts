@@ -157,5 +157,5 @@ function compareUtf8(a: string, b: string): number {
 /** Surrogates are below U+E000 as units, but stand for characters above all others. */
 function rankOf(unit: number): number {
   const isSurrogate = unit >= 0xd800 && unit <= 0xdfff;
-  return isSurrogate ? unit + 0x2000 : unit;
+  return isSurrogate ? unit + 0x1_0000 : unit;
 }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { decodeBytes, encodeBytes } from "../../../src/wire/native-bytes.ts";
+import { fromHex, toHex } from "../../vectors.ts";
+
+describe("BYTES", () => {
+  it("is written into one buffer of its size", () => {
+    const bytes = encodeBytes({ number: 1, payload: new Uint8Array(1_000_000) });
+    expect(bytes.length).toBe(1_000_008);
+    expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+
+  it("its payload is a view", () => {
+    const bytes = encodeBytes({ number: 1, payload: Uint8Array.of(1) });
+    const { payload } = decodeBytes(bytes);
+    bytes.fill(7);
+    expect(payload).toEqual(Uint8Array.of(7));
+    expect(payload.buffer).toBe(bytes.buffer);
+  });
+
+  it.each([-1, 0.5, 2 ** 53, -(2 ** 40), Number.NaN, Number.POSITIVE_INFINITY])(
+    "with the number %d is never written",
+    (number) => {
+      expect(() => encodeBytes({ number, payload: new Uint8Array() })).toThrow(RangeError);
+    },
+  );
+
+  it.each(["0000200000000000", "ffffffffffffffff", "0000200001000000"])(
+    "with the number %s, 2^53 or more, is refused",
+    (hex) => {
+      expect(() => decodeBytes(fromHex(hex))).toThrow("Cannot read BYTES: number too large");
+    },
+  );
+
+  it("the high part of the number comes first", () => {
+    const bytes = encodeBytes({ number: 2 ** 32 + 2, payload: new Uint8Array() });
+    expect(toHex(bytes)).toBe("0100000002000000");
+  });
+});
