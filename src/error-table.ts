@@ -291,6 +291,20 @@ export const ERROR_TABLE = {
       "if not: make a new network key and look for the machine at the address in the message",
     ],
   },
+  DSN_NATIVE_DOWNGRADE: {
+    family: "network",
+    exit: 4,
+    met: ["warning", "reason"],
+    says: "A peer that used sessions came back without them",
+    causes: [
+      "that machine runs another implementation of the network under the same identity now",
+      "somebody on the way removes what shows that it can do better",
+    ],
+    fix: [
+      "if it runs another implementation now: `forgetIdentity(id)` here",
+      "if not: look for what stands between the two machines",
+    ],
+  },
   DSN_DUPLICATE_IDENTITY: {
     family: "network",
     exit: 4,

@@ -51,7 +51,7 @@ export function toPeerInfo(member: Member, now: Instant): PeerInfo {
     rttMs: member.rttMs,
     clockOffsetSeconds: member.clockOffsetSeconds,
     keys: replica?.entries.size ?? 0,
-    bytes: replica?.text.length ?? 0,
+    bytes: replica?.bytes ?? 0,
     updatedAt: replica === undefined ? undefined : new Date(replica.version * 1_000),
     native: member.native !== undefined,
     implementation: member.server,

@@ -199,7 +199,7 @@ export class NodeCore {
 
   /** Length of our own state in bytes, as canonical JSON. */
   get stateBytes(): number {
-    return this.#own.text.length;
+    return this.#own.bytes;
   }
 
   /** When `wake` is due, in monotonic milliseconds; undefined for not at all. */

@@ -16,7 +16,14 @@ import type { Member } from "./member.ts";
  * - `refused`: a network key, whitelist, version or identity stands between us.
  * - `down`: gone; retried for ever.
  */
-export type PeerStatus = "joining" | "alive" | "suspect" | "one-way" | "relayed" | "refused" | "down";
+export type PeerStatus =
+  | "joining"
+  | "alive"
+  | "suspect"
+  | "one-way"
+  | "relayed"
+  | "refused"
+  | "down";
 
 /** What happened that an application may want to hear of. */
 export type CoreEvent =

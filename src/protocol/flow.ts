@@ -53,6 +53,25 @@ export function run<T>(
   advance(() => flow.next());
 }
 
+/** Starts a flow now; what is returned waits for its end, once. */
+export function begin<T>(flow: Flow<T>): Flow<T> {
+  let ended: (() => void) | undefined;
+  let onEnd: { resume: (value: T) => void; fail: (error: unknown) => void } | undefined;
+  const end = (tell: (waiting: NonNullable<typeof onEnd>) => void) => {
+    ended = () => onEnd !== undefined && tell(onEnd);
+    ended();
+  };
+  run(
+    flow,
+    (value) => end(({ resume }) => resume(value)),
+    (error) => end(({ fail }) => fail(error)),
+  );
+  return wait<T>((resume, fail) => {
+    onEnd = { resume, fail };
+    ended?.();
+  });
+}
+
 /** Runs flows side by side and waits for all; the first error wins. */
 export function* all<T>(flows: readonly Flow<T>[]): Flow<T[]> {
   if (flows.length === 0) return [];

@@ -17,6 +17,7 @@ import {
   blockSignedPart,
   decodeHelloBlock,
   type HelloBlock,
+  type HelloRole,
   stripNativeMark,
 } from "../wire/hello-block.ts";
 import { MessageType, PROTOCOL_VERSION } from "../wire/message-type.ts";
@@ -25,7 +26,7 @@ import type { Alerts } from "./alerts.ts";
 import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, resetPush } from "./member.ts";
+import { isPresent, type Member, resetPush, type SignedHello, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
@@ -46,9 +47,17 @@ export interface Greeted {
 }
 
 /** A HELLO whose signatures have verified. */
-interface ProvenHello {
+export interface ProvenHello {
   readonly hello: Hello;
   readonly block: HelloBlock | undefined;
+  /** As it came. */
+  readonly signed: SignedHello;
+}
+
+/** A HELLO of ours that asks, until its answer has come. */
+export interface OpenHello {
+  readonly payload: Uint8Array;
+  readonly nonce: Uint8Array;
 }
 
 export class Greeting {
@@ -113,7 +122,7 @@ export class Greeting {
         },
       );
     }
-    const greeted = this.#enter(proven, true);
+    const greeted = this.#enter(proven, "answers us");
     if (greeted === undefined) {
       throw new DsnError("DSN_PEER_LIMIT", `Cannot ${what}: ${LIMITS.membersMax} nodes are known`, {
         why: "every member costs memory and a probe each tick",
@@ -144,7 +153,7 @@ export class Greeting {
     readonly greeted: Greeted;
     readonly endpoint: Address | undefined;
   }> {
-    const { hello, block } = yield* this.#proveRequest(payload);
+    const { hello, block, signed } = yield* this.#proveRequest(payload);
     const me = this.#self.nodeId;
     if (hello.nodeId === me) throw this.#ownIdRefusal(hello, block, from);
     if (!this.#trust.admits(hello.nodeId, hello.publicKey)) {
@@ -158,9 +167,13 @@ export class Greeting {
       this.#alerts.raise(this.#identityChanged(hello, from), hello.nodeId);
       throw refusals.keyChanged(hello.nodeId);
     }
+    if (block === undefined && this.#trust.isNative(hello.nodeId)) {
+      this.#alerts.raise(this.#downgraded(hello.nodeId, from), hello.nodeId);
+      throw refusals.sessionsOnly();
+    }
     const known = this.#members.get(hello.nodeId);
     if (known === undefined) this.#members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
-    const greeted = this.#enter({ hello, block }, false);
+    const greeted = this.#enter({ hello, block, signed }, "asks");
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
     greeted.member.source = from;
     const endpoint = isPort(hello.port) ? { address: from, port: hello.port } : undefined;
@@ -168,8 +181,56 @@ export class Greeting {
     return { payload: answer.payload, greeted, endpoint };
   }
 
+  /**
+   * A HELLO of another node that a native peer has shown us.
+   *
+   * @returns undefined when it proves nothing, or is of a node that is not let in.
+   */
+  *relayed(signed: SignedHello): Flow<ProvenHello | undefined> {
+    const proven = yield* this.prove(signed.bytes, signed.role);
+    if (proven === undefined || typeof proven === "string") return undefined;
+    const { nodeId, publicKey, version } = proven.hello;
+    const welcome =
+      version === PROTOCOL_VERSION &&
+      nodeId !== this.#self.nodeId &&
+      this.#trust.admits(nodeId, publicKey) &&
+      this.#trust.accepts(nodeId, publicKey);
+    return welcome ? proven : undefined;
+  }
+
+  /** Enters a node that only others have met, or what they know of it newer than we do. */
+  enterRelayed(proven: ProvenHello): Greeted | undefined {
+    return this.#enter(proven, "is shown");
+  }
+
+  /** A HELLO that others are to pass on to a node that we do not reach. */
+  *open(): Flow<OpenHello> {
+    return yield* this.#self.hello("request", undefined, "");
+  }
+
+  /** The answer to {@link open}, passed on by others: whether it proves that the member lives. */
+  *answers(member: Member, payload: Uint8Array, { nonce }: OpenHello): Flow<boolean> {
+    const proven = yield* this.prove(payload, "answer");
+    if (proven === undefined || typeof proven === "string") return false;
+    const { hello, block } = proven;
+    const answered = block?.answered;
+    if (answered === undefined || !sameBytes(answered, nonce)) return false;
+    if (hello.nodeId !== member.nodeId || !sameBytes(hello.publicKey, member.publicKey)) {
+      return false;
+    }
+    return this.#enter(proven, "is shown")?.member === member;
+  }
+
+  /** Answers a HELLO that a native peer passes on for a node that does not reach us. */
+  *answerRelayed(payload: Uint8Array): Flow<Uint8Array> {
+    const { hello, block, signed } = yield* this.#proveRequest(payload);
+    const proven = block === undefined ? undefined : yield* this.relayed(signed);
+    if (proven === undefined) throw refusals.notWhitelisted(hello.nodeId, this.#self.nodeId);
+    return (yield* this.#self.hello("answer", block?.nonce, "")).payload;
+  }
+
   *#proveRequest(payload: Uint8Array): Flow<ProvenHello> {
-    const proven = yield* this.#prove(payload, "request");
+    const proven = yield* this.prove(payload, "request");
     if (typeof proven === "string") throw refusals.malformed();
     if (proven === undefined) {
       throw new Refusal(401, "Could not verify ECDSA signature of packet", false);
@@ -184,7 +245,7 @@ export class Greeting {
     what: string,
   ): Flow<ProvenHello> {
     const where = formatAddress(to);
-    const proven = yield* this.#prove(payload, "answer");
+    const proven = yield* this.prove(payload, "answer");
     if (typeof proven === "string") {
       throw new DsnError("DSN_NOT_DSN", `Cannot ${what}: ${where} answered, but not with a HELLO`, {
         why: proven,
@@ -228,11 +289,16 @@ export class Greeting {
       this.#alerts.raise(error, hello.nodeId);
       throw error;
     }
+    if (proven.block === undefined && this.#trust.isNative(hello.nodeId)) {
+      const error = this.#downgraded(hello.nodeId, where);
+      this.#alerts.raise(error, hello.nodeId);
+      throw error;
+    }
     return proven;
   }
 
   /** The HELLO if all its signatures verify, undefined if not, or why it is no HELLO. */
-  *#prove(payload: Uint8Array, role: "request" | "answer"): Flow<ProvenHello | undefined | string> {
+  *prove(payload: Uint8Array, role: HelloRole): Flow<ProvenHello | undefined | string> {
     let decoded: ReturnType<typeof decodeHello>;
     let parsed: ReturnType<typeof decodeHelloBlock>;
     try {
@@ -247,39 +313,68 @@ export class Greeting {
     const kernel = this.#kernel;
     if (!(yield* kernel.verify(hello.publicKey, "python", signedPart, hello.signature)))
       return undefined;
+    const signed = { role, bytes: payload.slice() };
     // The mark is covered by the HELLO's own signature: without its block, somebody cut it off.
     if (parsed === undefined) {
       return stripNativeMark(hello.address).native
         ? undefined
-        : { hello: keep(hello), block: undefined };
+        : { hello: keep(hello), block: undefined, signed };
     }
-    const signed = encodeHello({ ...hello, detectedAddress: "" });
-    const message = blockSignedPart(role, signed, parsed.body);
+    const helloBytes = encodeHello({ ...hello, detectedAddress: "" });
+    const message = blockSignedPart(role, helloBytes, parsed.body);
     if (!(yield* kernel.verify(hello.publicKey, "native", message, parsed.signature)))
       return undefined;
-    return { hello: keep(hello), block: parsed.block };
+    return { hello: keep(hello), block: parsed.block, signed };
   }
 
   /**
    * Enters a proven HELLO into the table. Undefined when the table is full.
    *
-   * @param answersUs It signs a nonce of ours, so it is fresh whatever its clock says.
+   * @param how An answer signs a nonce of ours, so it is fresh whatever its clock says. One that
+   *   is shown was said to somebody else: its key is not pinned.
    */
-  #enter({ hello, block }: ProvenHello, answersUs: boolean): Greeted | undefined {
+  #enter({ hello, block, signed }: ProvenHello, how: Meeting): Greeted | undefined {
     const { nodeId, publicKey } = hello;
+    const answersUs = how === "answers us";
     let member = this.#members.get(nodeId);
     if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
+      // A key that was proven to us beats one that we were told, never the other way round.
+      if (how === "is shown") return undefined;
       this.#members.remove(member);
       member = undefined;
     }
+    const unknown = member === undefined;
     member ??= this.#members.add(nodeId, publicKey);
     if (member === undefined) return undefined;
+    if (how === "is shown") {
+      if (unknown) member.provisional = true;
+      return this.#enterShown(member, block, signed);
+    }
+    member.provisional = false;
     this.#trust.pin(nodeId, publicKey);
+    member.hello = signed;
     // Who greets us need not get our answer: it may have given up before we read its HELLO.
     if (answersUs) member.push.needsHello = false;
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
+    if (block !== undefined) this.#alerts.clear(nodeId, "DSN_NATIVE_DOWNGRADE");
     if (block === undefined) return this.#enterPython(member, answersUs);
-    return this.#enterBlock(member, block, answersUs);
+    const greeted = this.#enterBlock(member, block, answersUs);
+    if (speaksNative(member)) this.#trust.pinNative(nodeId);
+    return greeted;
+  }
+
+  /** What others show counts only when it is newer than what we know; it is no word to us. */
+  #enterShown(member: Member, block: HelloBlock | undefined, signed: SignedHello): Greeted {
+    const known = member.native?.issued ?? Number.NEGATIVE_INFINITY;
+    if (block === undefined || block.issued <= known) {
+      member.hello ??= signed;
+      return { member, restarted: false, fresh: false };
+    }
+    const { heardMs } = member;
+    member.hello = signed;
+    const greeted = this.#enterBlock(member, block, false);
+    member.heardMs = heardMs;
+    return greeted;
   }
 
   /**
@@ -318,6 +413,22 @@ export class Greeting {
     // Another process of it may do more, or less.
     if (restarted) tellFeatures(this.#kernel, member);
     return { member, restarted, fresh: true };
+  }
+
+  #downgraded(nodeId: string, where: string): DsnError {
+    return new DsnError(
+      "DSN_NATIVE_DOWNGRADE",
+      `"${nodeId}" came back as a node of another implementation and was not let in`,
+      {
+        why: `it used sessions before, and its HELLO from ${where} offers none`,
+        fix: [
+          "if it runs another implementation now: forgetIdentity() here",
+          "if not: look for a third party between the two machines",
+        ],
+        nodeId,
+        endpoint: where,
+      },
+    );
   }
 
   #raiseDuplicate(member: Member): void {
@@ -403,6 +514,9 @@ export class Greeting {
     );
   }
 }
+
+/** How we come by a HELLO. */
+type Meeting = "asks" | "answers us" | "is shown";
 
 /** Copies what is kept: the HELLO's fields are views into a buffer that must not live on. */
 function keep(hello: Hello): Hello {

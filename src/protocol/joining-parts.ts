@@ -1,5 +1,6 @@
 /** What joining stands on. */
 import type { Alerts } from "./alerts.ts";
+import type { Directory } from "./directory.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Members } from "./members.ts";
@@ -15,6 +16,7 @@ export interface JoiningParts {
   readonly greeting: Greeting;
   readonly replication: Replication;
   readonly peerLists: PeerLists;
+  readonly directory: Directory;
   /** First digits of a hash of the network key; undefined without one. */
   readonly keyId: string | undefined;
 }

@@ -82,12 +82,7 @@ export class Kernel {
   // ---- requests -------------------------------------------------------------------------------
 
   /** Sends one request and waits for its reply. */
-  *request(
-    to: Target,
-    type: AnyType,
-    payload: Uint8Array,
-    limits: RequestLimits,
-  ): Flow<Reply> {
+  *request(to: Target, type: AnyType, payload: Uint8Array, limits: RequestLimits): Flow<Reply> {
     return yield* wait<Reply>((resume) =>
       this.broadcast([to], type, payload, limits, (_index, reply) => resume(reply)),
     );

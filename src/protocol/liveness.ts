@@ -9,15 +9,25 @@
  */
 
 import { DsnError } from "../errors.ts";
-import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
+import { type Address, type Reply, sameAddress, type Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
-import type { Flow } from "./flow.ts";
+import { begin, type Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, noteFailure, noteListed } from "./member.ts";
+import {
+  isPresent,
+  type Member,
+  noteFailure,
+  noteListed,
+  resetSync,
+  speaksNative,
+  targetOf,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import { isForgotten } from "./refusal.ts";
+import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -28,6 +38,9 @@ const LATE_TICKS = 1;
 /** A native member must prove this often, in milliseconds, that its answers are no recordings. */
 const PROOF_MS = 30_000;
 
+/** A node that only others reach is gone when it has proved nothing through them for so long. */
+const RELAYED_TICKS = 3;
+
 /** Of the rounds of gossip, those in which states cross although ours is proved to be there. */
 const SURE_EXCHANGE_SHARE = 0.1;
 
@@ -35,6 +48,8 @@ interface FailedTries {
   readonly trouble: DsnError;
   /** A fresh word of the member after this shows that it lives; monotonic ms. */
   readonly sinceMs: number;
+  /** Whether others reach it. */
+  readonly others: Flow<boolean>;
 }
 
 export class Liveness {
@@ -42,6 +57,7 @@ export class Liveness {
   readonly #members: Members;
   readonly #joining: Joining;
   readonly #replication: Replication;
+  readonly #relays: Relays;
   readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
   #tickDueMs = Number.POSITIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
@@ -53,12 +69,14 @@ export class Liveness {
     members: Members,
     joining: Joining,
     replication: Replication,
+    relays: Relays,
     me: { readonly nodeId: string; readonly keyId: string | undefined },
   ) {
     this.#kernel = kernel;
     this.#members = members;
     this.#joining = joining;
     this.#replication = replication;
+    this.#relays = relays;
     this.#me = me;
   }
 
@@ -94,6 +112,10 @@ export class Liveness {
   }
 
   #care(member: Member): void {
+    if (member.status === "relayed") {
+      this.#kernel.spawn(this.#careThroughOthers(member));
+      return;
+    }
     this.probe(member);
     if (member.status === "one-way" && !this.#isFresh(member)) {
       this.#members.setStatus(member, "down", member.reason);
@@ -101,6 +123,17 @@ export class Liveness {
     } else if (member.status === "alive" && (member.seesUs === false || member.push.needsHello)) {
       this.#joining.visit(member);
     }
+  }
+
+  /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
+  *#careThroughOthers(member: Member): Flow {
+    const proved = yield* this.#relays.reach(member);
+    if (proved || member.status !== "relayed") return;
+    const { monotonicMs } = this.#kernel.now;
+    const aliveMs = Math.max(member.provenMs, member.sinceMs);
+    if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
+    this.#members.setStatus(member, "down", member.reason);
+    this.#joining.pursue(member);
   }
 
   /** One random peer a tick: states both ways, and whom it lists. */
@@ -116,7 +149,7 @@ export class Liveness {
       this.#joining.visit(member);
       return;
     }
-    if (member.push.inFlight === 0 && this.#isExchangeDue(member)) {
+    if (speaksNative(member) || (member.push.inFlight === 0 && this.#isExchangeDue(member))) {
       const reply = yield* this.#replication.exchange(member, endpoint);
       if (isForgotten(reply)) this.#joining.forgotten(member);
     }
@@ -143,8 +176,17 @@ export class Liveness {
     }
   }
 
+  /** The last session with it ended: what was on its way there may be lost. */
+  sessionLost(member: Member): void {
+    const { held } = member.sync;
+    resetSync(member);
+    member.sync.held = held;
+    member.sync.sent = held;
+    this.probe(member);
+  }
+
   probe(member: Member): void {
-    if (member.probing || !isPresent(member)) return;
+    if (member.probing || !isPresent(member) || member.status === "relayed") return;
     member.probing = true;
     this.#kernel.spawn(this.#probe(member));
   }
@@ -155,7 +197,12 @@ export class Liveness {
       const failed = yield* this.#tries(member, epoch);
       if (failed === undefined || epoch !== this.#epoch || !isPresent(member)) return;
       const { trouble, sinceMs } = failed;
-      if (member.heardMs > sinceMs || (member.status === "one-way" && this.#isFresh(member))) {
+      if (yield* failed.others) {
+        if (epoch !== this.#epoch || member.status !== "suspect") return;
+        this.#members.setStatus(member, "relayed", trouble);
+      } else if (epoch !== this.#epoch || !isPresent(member)) {
+        return;
+      } else if (member.heardMs > sinceMs || (member.status === "one-way" && this.#isFresh(member))) {
         this.#members.setStatus(member, "one-way", trouble);
       } else {
         this.#members.setStatus(member, "down", trouble);
@@ -170,11 +217,13 @@ export class Liveness {
   *#tries(member: Member, epoch: number): Flow<FailedTries | undefined> {
     const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
     let sinceMs = this.#kernel.now.monotonicMs;
+    let others: Flow<boolean> | undefined;
     for (let attempt = 1; ; attempt += 1) {
-      const { endpoint } = member;
+      const endpoint = speaksNative(member) ? targetOf(member) : member.endpoint;
       if (endpoint === undefined) return undefined;
+      const type = speaksNative(member) ? NativeType.ALIVE : MessageType.PING;
       const sentMs = this.#kernel.now.monotonicMs;
-      const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
+      const reply = yield* this.#kernel.request(endpoint, type, PING_REQUEST, {
         answerBytesMax: LIMITS.smallAnswerBytesMax,
         timeoutMs: requestTimeoutMs,
       });
@@ -188,17 +237,23 @@ export class Liveness {
       if (epoch !== this.#epoch || !isPresent(member)) return undefined;
       noteFailure(member, this.#kernel.now.monotonicMs);
       if (member.status === "alive") this.#members.setStatus(member, "suspect", trouble);
+      others ??= begin(this.#relays.reach(member));
       // A refused connection is news at once; silence has already cost its time-out.
       const refused = reply.kind === "failed" && reply.reason === "unreachable";
       // A process that died while its last words were under way refuses, and is heard after that.
       if (refused) sinceMs = sentMs;
-      if (attempt >= probeAttempts) return { trouble, sinceMs };
+      if (attempt >= probeAttempts) return { trouble, sinceMs, others };
       yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
     }
   }
 
   /** What is wrong with the reply to a PING, or undefined when the member is there. */
-  *#troubleOf(member: Member, endpoint: Address, reply: Reply): Flow<DsnError | undefined> {
+  *#troubleOf(member: Member, endpoint: Target, reply: Reply): Flow<DsnError | undefined> {
+    if (speaksNative(member) && isForgotten(reply)) {
+      // It lives, and has just told us so itself.
+      this.#joining.forgotten(member);
+      return undefined;
+    }
     if (reply.kind !== "answer") {
       return troubleOf(reply, {
         what: `reach ${member.nodeId}`,
@@ -209,6 +264,11 @@ export class Liveness {
       });
     }
     const nowMs = this.#kernel.now.monotonicMs;
+    if (speaksNative(member)) {
+      // Nobody can have recorded an answer on a session.
+      member.provenMs = nowMs;
+      return undefined;
+    }
     if (member.native === undefined || nowMs - member.provenMs < PROOF_MS) return undefined;
     // D10: the answer to a PING may be a recording, played by whoever took the address of a dead
     // node. A native HELLO answers our nonce.

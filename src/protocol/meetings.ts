@@ -72,6 +72,14 @@ export class Meetings {
   *#exchangeAndList(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined) return;
+    if (speaksNative(member)) {
+      // Whom it knows comes first: then the states of all can be read as soon as they come.
+      const { reply, named } = yield* this.#parts.directory.ask(member);
+      this.#mustBeAnswer(member, endpoint, reply);
+      yield* this.#exchangeAt(member, endpoint);
+      if (this.#parts.members.has(member)) yield* this.heard(member, named);
+      return;
+    }
     yield* this.#exchangeAt(member, endpoint);
     if (this.#parts.members.has(member)) yield* this.listen(member, endpoint);
   }
@@ -79,8 +87,10 @@ export class Meetings {
   /** States both ways; then the member is listed. */
   *#exchangeAt(member: Member, endpoint: Address): Flow {
     const { replication, members, alerts, kernel } = this.#parts;
-    yield* replication.exchange(member, endpoint);
+    const reply = yield* replication.exchange(member, endpoint);
     if (!members.has(member)) return;
+    // One that greets us over HTTP, and whose session we do not get, is not reached.
+    if (speaksNative(member)) this.#mustBeAnswer(member, endpoint, reply);
     members.setStatus(member, "alive", undefined);
     alerts.clear(member.nodeId, "DSN_UNREACHABLE");
     alerts.clear("", "DSN_NO_BOOTSTRAP");
@@ -89,8 +99,22 @@ export class Meetings {
     replication.pushAll();
   }
 
+  /** @throws {DsnError} the reason why it is none. */
+  #mustBeAnswer(member: Member, endpoint: Address, reply: Reply): void {
+    if (reply.kind === "answer") return;
+    const { self, keyId } = this.#parts;
+    const what = `reach ${member.nodeId}`;
+    throw troubleOf(reply, { what, to: endpoint, nodeId: member.nodeId, me: self.nodeId, keyId });
+  }
+
   /** Asks a member for its list and dials whoever is new. */
   *listen(member: Member, endpoint: Address): Flow {
+    if (speaksNative(member)) {
+      const { reply, named } = yield* this.#parts.directory.ask(member);
+      if (reply.kind === "answer") yield* this.heard(member, named);
+      else if (isForgotten(reply)) this.#hooks.onForgotten(member);
+      return;
+    }
     const heard = yield* this.#parts.peerLists.ask(member, endpoint);
     if (heard.kind === "list") yield* this.heard(member, heard.named);
     else if (isForgotten(heard.reply)) this.#hooks.onForgotten(member);
@@ -108,7 +132,7 @@ export class Meetings {
 
   *#dialNamed({ nodeId, endpoint }: Named, namer: string): Flow {
     const known = this.#parts.members.get(nodeId);
-    if (known !== undefined) {
+    if (known !== undefined && known.status !== "relayed") {
       // What others say is a reason to look, never a verdict.
       if (!isPresent(known)) this.#lookAgain(known, endpoint);
       return;
@@ -116,7 +140,8 @@ export class Meetings {
     if (this.#dials.failedLately(nodeId, endpoint)) return;
     if (!(yield* this.#dials.enter(namer))) return;
     try {
-      if (this.#parts.members.get(nodeId) !== undefined) return;
+      if (this.#parts.members.get(nodeId) !== known) return;
+      if (known !== undefined && known.status !== "relayed") return;
       if (this.#dials.failedLately(nodeId, endpoint)) return;
       const greeted = yield* this.#parts.greeting.greet(endpoint, nodeId);
       this.settleEndpoint(greeted, endpoint);
@@ -124,6 +149,8 @@ export class Meetings {
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
       this.#dials.rememberFailure(nodeId, endpoint);
+      // Others reach it: so shall we, one day.
+      if (known !== undefined && this.#parts.members.has(known)) this.#hooks.onNamed(known);
     } finally {
       this.#dials.leave();
     }

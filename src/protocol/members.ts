@@ -50,7 +50,7 @@ export class Members {
   /** Text of all replicas together, in characters of ASCII JSON: bytes. */
   replicaBytes(): number {
     let bytes = 0;
-    for (const member of this.#byId.values()) bytes += member.replica?.text.length ?? 0;
+    for (const member of this.#byId.values()) bytes += member.replica?.bytes ?? 0;
     return bytes;
   }
 

@@ -6,16 +6,19 @@
  */
 import { DsnError } from "../errors.ts";
 import { dataSignedPart, decodeData, encodeData, readsAsState } from "../wire/data.ts";
-import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
+import { formatAddress, type ProvenPeer, type Reply, type Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { decodeBytes, encodeBytes } from "../wire/native-bytes.ts";
+import { type AnyType, NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
-import { Repeats } from "./repeats.ts";
 import { isForgotten } from "./refusal.ts";
+import { Numbers } from "./numbers.ts";
+import { Repeats } from "./repeats.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS, requestTimeoutMs } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -27,6 +30,13 @@ const PATIENCE_MS = 10_000;
 /** Tries to connect before a node counts as unreachable; nothing is sent twice by this. */
 const CONNECT_ATTEMPTS = 3;
 
+/** A message on its way: the same bytes at each attempt. */
+interface Sending {
+  readonly to: Target;
+  readonly type: AnyType;
+  readonly payload: Uint8Array;
+}
+
 export class Messaging {
   readonly #kernel: Kernel;
   readonly #nodeId: string;
@@ -36,6 +46,8 @@ export class Messaging {
   readonly #greeting: Greeting;
   readonly #onSilent: (member: Member) => void;
   readonly #repeats = new Repeats();
+  readonly #numbers = new Numbers();
+  #lastNumber = 0;
 
   constructor(
     kernel: Kernel,
@@ -72,18 +84,16 @@ export class Messaging {
   }
 
   *#deliver(to: string, data: Uint8Array, timeoutMs: number | undefined): Flow {
-    checkPayload(to, data);
+    checkSize(to, data);
     if (to === this.#nodeId) {
       this.#kernel.event({ name: "data", from: to, data });
       return;
     }
     const member = this.#members.get(to);
     if (member === undefined || !isPresent(member)) throw this.#unknown(to);
-    const { endpoint } = member;
-    if (endpoint === undefined) throw this.#unknown(to);
-    const signature = yield* this.#kernel.sign("python", dataSignedPart(this.#nodeId, data));
-    const payload = encodeData({ nodeId: this.#nodeId, signature, payload: data });
-    const reply = yield* this.#attempts(member, endpoint, payload, timeoutMs);
+    const sending = yield* this.#prepare(member, data);
+    const { to: endpoint } = sending;
+    const reply = yield* this.#attempts(member, sending, timeoutMs);
     if (reply.kind === "answer") return;
     const what = `send ${data.length} bytes to "${to}"`;
     if (reply.kind === "failed") {
@@ -99,11 +109,25 @@ export class Messaging {
     });
   }
 
-  /** The same signed bytes each time: a receiver that got them already drops the repeat. */
+  /** On a session a number tells repeats; on the Python wire the signature of the message does. */
+  *#prepare(member: Member, data: Uint8Array): Flow<Sending> {
+    if (speaksNative(member)) {
+      this.#lastNumber += 1;
+      const payload = encodeBytes({ number: this.#lastNumber, payload: data });
+      return { to: targetOf(member), type: NativeType.BYTES, payload };
+    }
+    checkUnambiguous(member.nodeId, data);
+    const { endpoint } = member;
+    if (endpoint === undefined) throw this.#unknown(member.nodeId);
+    const signature = yield* this.#kernel.sign("python", dataSignedPart(this.#nodeId, data));
+    const payload = encodeData({ nodeId: this.#nodeId, signature, payload: data });
+    return { to: endpoint, type: MessageType.DATA, payload };
+  }
+
+  /** The same bytes each time: a receiver that got them already drops the repeat. */
   *#attempts(
     member: Member,
-    endpoint: Address,
-    payload: Uint8Array,
+    { to, type, payload }: Sending,
     timeoutMs: number | undefined,
   ): Flow<Reply> {
     const { settings, now } = this.#kernel;
@@ -112,7 +136,7 @@ export class Messaging {
     let greeted = false;
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = Math.max(1, endMs - this.#kernel.now.monotonicMs);
-      const reply = yield* this.#kernel.request(endpoint, MessageType.DATA, payload, {
+      const reply = yield* this.#kernel.request(to, type, payload, {
         answerBytesMax: LIMITS.smallAnswerBytesMax,
         timeoutMs: leftMs,
         takesLate: true,
@@ -121,7 +145,7 @@ export class Messaging {
       const pauseMs = settings.probePauseMs;
       if (isForgotten(reply) && !greeted) {
         greeted = true;
-        if (!(yield* this.#greet(member, endpoint))) return reply;
+        if (!(yield* this.#greet(member))) return reply;
         continue;
       }
       const unreachable = reply.kind === "failed" && reply.reason === "unreachable";
@@ -131,7 +155,9 @@ export class Messaging {
     }
   }
 
-  *#greet(member: Member, endpoint: Address): Flow<boolean> {
+  *#greet(member: Member): Flow<boolean> {
+    const { endpoint } = member;
+    if (endpoint === undefined) return false;
     try {
       yield* this.#greeting.greet(endpoint, member.nodeId);
       return true;
@@ -154,6 +180,21 @@ export class Messaging {
   }
 
   // ---- receiving ------------------------------------------------------------------------------
+
+  /** Takes bytes that came on a session; the application hears of them after the answer. */
+  answerBytes(payload: Uint8Array, { nodeId, incarnation }: ProvenPeer): () => void {
+    let message: ReturnType<typeof decodeBytes>;
+    try {
+      message = decodeBytes(payload);
+    } catch {
+      throw refusals.malformed();
+    }
+    const isNew = this.#numbers.isNew(nodeId, incarnation, message.number);
+    return () => {
+      if (!isNew) return;
+      this.#kernel.event({ name: "data", from: nodeId, data: keep(message.payload) });
+    };
+  }
 
   /** Answers a DATA message; the application hears of it after the answer is on its way. */
   *answer(
@@ -182,7 +223,7 @@ export class Messaging {
   }
 }
 
-function checkPayload(to: string, data: Uint8Array): void {
+function checkSize(to: string, data: Uint8Array): void {
   if (data.length > LIMITS.dataBytesMax) {
     throw new DsnError("DSN_MESSAGE_TOO_LARGE", `Cannot send ${data.length} bytes to "${to}"`, {
       why: `a message has at most ${LIMITS.dataBytesMax} bytes`,
@@ -190,7 +231,10 @@ function checkPayload(to: string, data: Uint8Array): void {
       nodeId: to,
     });
   }
-  // D07: signatures of the Python wire do not say what kind of message they are for.
+}
+
+/** D07: signatures of the Python wire do not say what kind of message they are for. */
+function checkUnambiguous(to: string, data: Uint8Array): void {
   if (readsAsState(data)) {
     throw new DsnError("DSN_DATA_AMBIGUOUS", `Cannot send this payload to "${to}"`, {
       why: "signed as a message, it could be passed off as a state of this node",
@@ -200,7 +244,15 @@ function checkPayload(to: string, data: Uint8Array): void {
   }
 }
 
-function deliveryUnknown(what: string, to: string, endpoint: Address, detail: string): DsnError {
+/** More than this of a buffer that only a part of is kept would be wasted. */
+const WASTE_BYTES_MAX = 256;
+
+/** The bytes for the application to keep: a copy of what is only a small part of a buffer. */
+function keep(view: Uint8Array): Uint8Array {
+  return view.buffer.byteLength - view.byteLength > WASTE_BYTES_MAX ? view.slice() : view;
+}
+
+function deliveryUnknown(what: string, to: string, endpoint: Target, detail: string): DsnError {
   return new DsnError("DSN_DELIVERY_UNKNOWN", `Cannot tell whether it arrived: ${what}`, {
     why: detail,
     fix: ["ask the receiver, or make the message harmless to repeat"],

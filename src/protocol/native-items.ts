@@ -89,9 +89,10 @@ export class NativeItems {
     const source = this.#sourceOf(owner);
     if (source === undefined) return undefined;
     const { version, proof } = source;
-    if (theirs === undefined) return itemOf(source, undefined);
+    if (theirs === undefined || theirs.version === 0) return itemOf(source, undefined);
     if (theirs.version > version) return undefined;
-    if (theirs.version < version) return itemOf(source, owner === asker ? undefined : theirs.version);
+    if (theirs.version < version)
+      return itemOf(source, owner === asker ? undefined : theirs.version);
     if (proof === undefined || sameBytes(theirs.root, shortRoot(proof))) return undefined;
     // The same version under another root: two states of one version, and both are to be seen.
     if (!sameBytes(theirs.root, NO_ROOT)) return itemOf(source, undefined);
@@ -131,8 +132,7 @@ export class NativeItems {
 function itemOf(source: Source, base: number | undefined): StateItem {
   const { owner, version, proof, entries } = source;
   const signature = proof?.signature;
-  const changes =
-    base === undefined || base >= version ? undefined : source.changesSince(base);
+  const changes = base === undefined || base >= version ? undefined : source.changesSince(base);
   return base === undefined || changes === undefined
     ? { form: "snapshot", owner, version, entries: entries(), signature }
     : { form: "delta", owner, version, base, changes, signature };

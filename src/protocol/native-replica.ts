@@ -133,9 +133,7 @@ export class NativeReplica {
 
   /** Values that the proven version has where the shown one differs; the oldest word counts. */
   #unproven(): ReadonlyMap<string, string | undefined> {
-    return this.#settling === undefined
-      ? this.#undo
-      : new Map([...this.#undo, ...this.#settling]);
+    return this.#settling === undefined ? this.#undo : new Map([...this.#undo, ...this.#settling]);
   }
 
   #set(key: string, value: string): void {

@@ -165,7 +165,8 @@ export class NativeTake {
     if (item.signature === undefined || (held?.version ?? 0) > version) return "nothing";
     const signature = item.signature.slice();
     if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
-      if (held?.kind === "native") this.#prove(owner, { form: "proof", owner: item.owner, version, signature });
+      if (held?.kind === "native")
+        this.#prove(owner, { form: "proof", owner: item.owner, version, signature });
       return "nothing";
     }
     const entries = entriesOf(item, held);
@@ -253,10 +254,7 @@ function nativeReplicaOf({ replica }: Member): NativeReplica {
 }
 
 /** The entries that an item ends with; undefined when it changes something that we do not hold. */
-function entriesOf(
-  item: Whole,
-  held: Member["replica"],
-): ReadonlyMap<string, string> | undefined {
+function entriesOf(item: Whole, held: Member["replica"]): ReadonlyMap<string, string> | undefined {
   if (item.form === "snapshot") return item.entries;
   if (held === undefined || item.base > held.version) return undefined;
   const entries = new Map(held.entries);

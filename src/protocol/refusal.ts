@@ -50,6 +50,10 @@ export const notWhitelisted = (nodeId: string, me: string) =>
 export const keyChanged = (nodeId: string) =>
   new Refusal(401, `Cannot verify ECDSA key for ${nodeId}`, true);
 
+export const notReached = (nodeId: string) => new Refusal(504, `${nodeId} did not answer`, true);
+
+export const sessionsOnly = () => new Refusal(406, "Native nodes use sessions", true);
+
 export const versionMismatch = (theirs: string, them: string, ours: string, us: string) =>
   new Refusal(505, `Network version mismatch "${theirs}" (${them}) != "${ours}" (${us})`, true);
 

@@ -18,17 +18,20 @@ import {
   stateSignedPart,
 } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
+import type { AntiEntropy } from "./anti-entropy.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, mayNotListUs, noteFailure } from "./member.ts";
+import { isPresent, type Member, mayNotListUs, noteFailure, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
-import { OwnSightings } from "./own-sightings.ts";
+import type { NativePush } from "./native-push.ts";
+import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
 import * as refusals from "./refusal.ts";
 import { isForgotten, Refusal } from "./refusal.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
+import { forgedState, forkedState, replicasFull } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
 import { judgeVersion } from "./version-rule.ts";
 
@@ -47,6 +50,12 @@ export interface ReplicationHooks {
   readonly onAbsentOwner: (member: Member) => void;
 }
 
+/** Replication over sessions: what native peers get instead of the Python wire. */
+export interface NativeReplication {
+  readonly push: NativePush;
+  readonly antiEntropy: AntiEntropy;
+}
+
 export interface ReplicationOptions {
   readonly nodeId: string;
   readonly publicKey: Uint8Array;
@@ -59,9 +68,12 @@ interface SignedState {
   readonly packet: Uint8Array;
 }
 
-/** Whether a version can go to it now; it has one on its way at a time. */
-function canTake({ endpoint, push, status }: Member): boolean {
-  return endpoint !== undefined && push.inFlight === 0 && status !== "one-way";
+/** Whether a version in Python form can go to it now; it has one on its way at a time. */
+function canTake(member: Member): boolean {
+  const { endpoint, push, status } = member;
+  return (
+    endpoint !== undefined && push.inFlight === 0 && status !== "one-way" && !speaksNative(member)
+  );
 }
 
 export class Replication {
@@ -73,6 +85,7 @@ export class Replication {
   readonly #options: ReplicationOptions;
   readonly #hooks: ReplicationHooks;
   readonly #sightings: OwnSightings;
+  readonly #native: NativeReplication;
   #signed: SignedState | undefined;
   #signing = false;
   #waitingForSigned: ((signed: SignedState) => void)[] = [];
@@ -83,6 +96,8 @@ export class Replication {
     members: Members,
     senders: Senders,
     alerts: Alerts,
+    sightings: OwnSightings,
+    native: NativeReplication,
     options: ReplicationOptions,
     hooks: ReplicationHooks,
   ) {
@@ -93,14 +108,17 @@ export class Replication {
     this.#alerts = alerts;
     this.#options = options;
     this.#hooks = hooks;
-    this.#sightings = new OwnSightings(kernel, own, alerts, options.nodeId);
+    this.#sightings = sightings;
+    this.#native = native;
   }
 
   // ---- ours to them ---------------------------------------------------------------------------
 
   /** Makes one version of all writes since the last, and sends it to everybody. */
   flush(): void {
-    if (this.#own.commit(this.#kernel.now.unixSeconds)) this.#publish();
+    this.#own.commit(this.#kernel.now.unixSeconds);
+    this.#native.push.pushAll();
+    this.#publish();
   }
 
   /** Signs the newest version, once somebody can take it, and pushes it. */
@@ -120,6 +138,8 @@ export class Replication {
   }
 
   *#signAndPush(): Flow {
+    // What is written in this turn is in the text already, so it is a version of its own.
+    this.#own.commit(this.#kernel.now.unixSeconds);
     const { version, text } = this.#own;
     const unsigned = { nodeId: this.#options.nodeId, version, text };
     const signature = yield* this.#kernel.sign("python", stateSignedPart(unsigned));
@@ -144,6 +164,7 @@ export class Replication {
 
   /** Sends the newest version to every present peer that has not proved to hold it. */
   pushAll(): void {
+    this.#native.push.pushAll();
     if (this.#signed !== undefined && this.#isSigned) this.#pushSigned(this.#signed);
     else this.#publish();
   }
@@ -161,8 +182,9 @@ export class Replication {
   }
 
   /** The member has proved to hold our newest version. */
-  isHeldBy({ push }: Member): boolean {
-    return push.held === this.#own.version;
+  isHeldBy(member: Member): boolean {
+    const { held } = speaksNative(member) ? member.sync : member.push;
+    return held === this.#own.version;
   }
 
   #push(signed: SignedState, receivers: readonly { member: Member; endpoint: Address }[]): void {
@@ -199,11 +221,15 @@ export class Replication {
   }
 
   /**
-   * Sends our state to one peer and takes the state that it answers with.
+   * Sends our state to one peer and takes the state that it answers with; from a native peer, the
+   * states of all.
    *
    * @returns the reply, for callers that want to know why it failed.
    */
   *exchange(member: Member, endpoint: Address): Flow<Reply> {
+    if (speaksNative(member)) {
+      return yield* this.#native.antiEntropy.compare(member, member.replica === undefined);
+    }
     const signed = yield* this.#signedState();
     member.push.inFlight += 1;
     const reply = yield* this.#kernel.request(endpoint, MessageType.UPDATE, signed.packet, {
@@ -264,7 +290,8 @@ export class Replication {
     // D05: only the node that was asked may answer, and only for itself.
     if (packet.nodeId !== member.nodeId || !this.#members.has(member)) return;
     // The usual answer: the very packet that was verified when it came first.
-    if (member.replica !== undefined && sameBytes(member.replica.packet, payload)) {
+    const { replica } = member;
+    if (replica?.kind === "python" && sameBytes(replica.packet, payload)) {
       this.#proved(member, signed);
       return;
     }
@@ -296,8 +323,24 @@ export class Replication {
   *#sawOwn(packet: StatePacket, signedPart: Uint8Array): Flow<boolean> {
     const { publicKey } = this.#options;
     const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
-    if (valid && this.#sightings.shown(packet)) this.#publish();
+    if (valid && this.#sightings.shown(packet.version, readEntries(packet))) this.pushAll();
     return valid;
+  }
+
+  /** A state packet of a Python owner that a native peer has passed on. */
+  *takePacket(member: Member, payload: Uint8Array): Flow {
+    let decoded: ReturnType<typeof decodeStatePacket>;
+    try {
+      decoded = decodeStatePacket(payload);
+    } catch {
+      return;
+    }
+    const { packet, signedPart } = decoded;
+    if (packet.nodeId !== member.nodeId) return;
+    const { publicKey } = member;
+    const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
+    if (!valid || !this.#members.has(member)) return;
+    this.#accept(member, packet, payload, false);
   }
 
   /** Answers an UPDATE. */
@@ -327,13 +370,16 @@ export class Replication {
     if (verdict === "accepted") return (yield* this.#signedState()).packet;
     // Python takes any answer for its state having been accepted; a native peer wants ours anyway.
     if (member.native === undefined) return NOTHING;
-    if (verdict === "stale") return member.replica?.packet ?? NOTHING;
+    if (verdict === "stale") {
+      return member.replica?.kind === "python" ? member.replica.packet : NOTHING;
+    }
     return (yield* this.#signedState()).packet;
   }
 
-  #accept(member: Member, packet: StatePacket, payload: Uint8Array): Verdict {
-    const held = member.replica;
-    const rule = judgeVersion(packet.version, held?.version, {
+  /** @param fresh It came from the owner: a word of its own. */
+  #accept(member: Member, packet: StatePacket, payload: Uint8Array, fresh = true): Verdict {
+    const held = member.replica?.kind === "python" ? member.replica : undefined;
+    const rule = judgeVersion(packet.version, member.replica?.version, {
       native: member.native !== undefined,
       unixSeconds: this.#kernel.now.unixSeconds,
       versionsHeld: () => this.#versionsHeld(member),
@@ -344,9 +390,9 @@ export class Replication {
     if (rule === "equal") {
       if (same) return unchanged(packet);
       // A native owner never makes two states of one version: two processes use its identity.
-      if (member.native !== undefined) {
+      if (member.native !== undefined && held !== undefined) {
         this.#alerts.raise(forkedState(member.nodeId), member.nodeId);
-        if (packet.text < (held?.text ?? "")) return "duplicate";
+        if (packet.text < held.text) return "duplicate";
       }
     }
     const bytes = packet.text.length - (held?.text.length ?? 0);
@@ -360,10 +406,11 @@ export class Replication {
     } catch {
       return "unreadable";
     }
-    const before = held?.entries ?? new Map<string, string>();
+    const before = member.replica?.entries ?? new Map<string, string>();
     const { version, text } = packet;
-    member.replica = { version, text, entries, packet: new Uint8Array(payload) };
-    member.heardMs = this.#kernel.now.monotonicMs;
+    const kept = { packet: new Uint8Array(payload), bytes: text.length };
+    member.replica = { kind: "python", version, text, entries, ...kept };
+    if (fresh) member.heardMs = this.#kernel.now.monotonicMs;
     if (same) return unchanged(packet);
     if (isPresent(member)) this.#tell(member, before);
     return "accepted";
@@ -384,6 +431,15 @@ export class Replication {
       if (member !== except && member.replica !== undefined) versions.push(member.replica.version);
     }
     return versions;
+  }
+}
+
+/** The entries of a state of ours that a peer shows; none if they cannot be read. */
+function readEntries({ text }: StatePacket): ReadonlyMap<string, string> {
+  try {
+    return decodeEntries(text);
+  } catch {
+    return new Map();
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Member } from "./member.ts";
+import { type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Refusal } from "./refusal.ts";
 import * as refusals from "./refusal.ts";
@@ -51,6 +51,8 @@ export class Senders {
     if (member === undefined || !sameBytes(member.publicKey, publicKey)) {
       throw refusals.notInAddressBook(nodeId, true);
     }
+    // What it signs in this form is for Python peers: who brings it here plays a recording.
+    if (speaksNative(member)) throw refusals.sessionsOnly();
     return member;
   }
 }

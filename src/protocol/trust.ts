@@ -20,6 +20,7 @@ export class Trust {
   readonly #kernel: Kernel;
   readonly #ownId: string;
   readonly #pins: Map<string, Uint8Array>;
+  readonly #natives: Set<string>;
   readonly #whitelist: ReadonlyMap<string, string | undefined>;
 
   constructor(
@@ -27,10 +28,12 @@ export class Trust {
     ownId: string,
     pins: ReadonlyMap<string, Uint8Array>,
     whitelist: readonly WhitelistEntry[],
+    natives: Iterable<string> = [],
   ) {
     this.#kernel = kernel;
     this.#ownId = ownId;
     this.#pins = new Map(pins);
+    this.#natives = new Set(natives);
     this.#whitelist = new Map(whitelist.map((entry) => [entry.nodeId, entry.fingerprint]));
   }
 
@@ -72,7 +75,24 @@ export class Trust {
     this.#kernel.emit({ kind: "pin", nodeId, publicKey: copy });
   }
 
+  /** The holder of the pinned key uses sessions: it never goes back to the weaker wire. */
+  pinNative(nodeId: string): void {
+    if (this.#natives.has(nodeId) || !this.#pins.has(nodeId)) return;
+    this.#natives.add(nodeId);
+    this.#kernel.emit({ kind: "pin-native", nodeId });
+  }
+
+  isNative(nodeId: string): boolean {
+    return this.#natives.has(nodeId);
+  }
+
+  /** Not everybody is let in. */
+  get isClosed(): boolean {
+    return this.#whitelist.size > 0;
+  }
+
   forget(nodeId: string): boolean {
+    this.#natives.delete(nodeId);
     if (!this.#pins.delete(nodeId)) return false;
     this.#kernel.emit({ kind: "unpin", nodeId });
     return true;

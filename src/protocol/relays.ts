@@ -1,0 +1,180 @@
+/**
+ * A node that we do not reach, and others do: they pass our HELLO on to it, and its answer, which
+ * signs our nonce, proves that it lives. Whoever passed it on also passes on its state.
+ * @module
+ */
+import { decodeStateAcks, encodeStates } from "../wire/native-states.ts";
+import { NativeType } from "../wire/native-type.ts";
+import { decodeRelay, encodeRelay } from "../wire/native-relay.ts";
+import { type Flow, run, wait } from "./flow.ts";
+import type { Greeting, OpenHello } from "./greeting.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Member, speaksNative, targetOf } from "./member.ts";
+import type { Members } from "./members.ts";
+import { type NativeItems, NO_ROOT } from "./native-items.ts";
+import * as refusals from "./refusal.ts";
+import { LIMITS } from "./settings.ts";
+
+/** Who asked to reach an owner is sent its state for so long, unless it asks again. */
+const SUBSCRIBED_TICKS = 4;
+
+/** Somebody who does not reach an owner, and what it holds of it. */
+interface Subscriber {
+  untilMs: number;
+  held: number;
+  sending: boolean;
+}
+
+export interface RelaysParts {
+  readonly kernel: Kernel;
+  readonly members: Members;
+  readonly greeting: Greeting;
+  readonly items: NativeItems;
+  readonly nodeId: string;
+  /** We pass nothing on. */
+  readonly isClosed: () => boolean;
+}
+
+export class Relays {
+  readonly #parts: RelaysParts;
+  /** By owner, then by asker. */
+  readonly #subscribers = new Map<string, Map<string, Subscriber>>();
+
+  constructor(parts: RelaysParts) {
+    this.#parts = parts;
+  }
+
+  // ---- asking ---------------------------------------------------------------------------------
+
+  /** Whether somebody else reaches the member, as it has just proved to us. */
+  *reach(member: Member): Flow<boolean> {
+    if (!speaksNative(member)) return false;
+    const helpers = this.#helpers(member);
+    if (helpers.length === 0) return false;
+    const hello = yield* this.#parts.greeting.open();
+    // The first that brings a proof is enough; the others are not waited for.
+    return yield* wait<boolean>((resume, fail) => {
+      let missing = helpers.length;
+      for (const helper of helpers) {
+        const ended = (proved: boolean) => {
+          missing -= 1;
+          if (proved || missing === 0) resume(proved);
+        };
+        run(this.#through(helper, member, hello), ended, fail);
+      }
+    });
+  }
+
+  #helpers(member: Member): Member[] {
+    const { members, kernel } = this.#parts;
+    const candidates = members
+      .present()
+      .filter((other) => other !== member && other.status === "alive" && speaksNative(other));
+    const helpers: Member[] = [];
+    while (helpers.length < LIMITS.relaysMax) {
+      const helper = kernel.pick(candidates);
+      if (helper === undefined) break;
+      candidates.splice(candidates.indexOf(helper), 1);
+      helpers.push(helper);
+    }
+    return helpers;
+  }
+
+  *#through(helper: Member, member: Member, hello: OpenHello): Flow<boolean> {
+    const { kernel, greeting, members } = this.#parts;
+    const held = member.replica?.version ?? 0;
+    const payload = encodeRelay({ to: member.nodeId, held, hello: hello.payload });
+    const reply = yield* kernel.request(targetOf(helper), NativeType.RELAY, payload, {
+      answerBytesMax: LIMITS.smallAnswerBytesMax,
+    });
+    if (reply.kind !== "answer" || !members.has(member)) return false;
+    if (!(yield* greeting.answers(member, reply.payload, hello))) return false;
+    member.provenMs = kernel.now.monotonicMs;
+    return true;
+  }
+
+  // ---- passing on -----------------------------------------------------------------------------
+
+  /** Answers a RELAY: for ourselves, or by asking the node that it is for. */
+  *answer(asker: Member, payload: Uint8Array): Flow<Uint8Array> {
+    let request: ReturnType<typeof decodeRelay>;
+    try {
+      request = decodeRelay(payload);
+    } catch {
+      throw refusals.malformed();
+    }
+    const { to, held, hello } = request;
+    const { kernel, members, greeting, nodeId } = this.#parts;
+    if (to === nodeId) return yield* greeting.answerRelayed(hello);
+    const owner = members.get(to);
+    const reached = owner !== undefined && owner !== asker && owner.status === "alive";
+    if (!reached || !speaksNative(owner) || this.#parts.isClosed()) {
+      throw refusals.notInAddressBook(to, true);
+    }
+    const reply = yield* kernel.request(targetOf(owner), NativeType.RELAY, payload.slice(), {
+      answerBytesMax: LIMITS.smallAnswerBytesMax,
+    });
+    if (reply.kind !== "answer") throw refusals.notReached(to);
+    this.#subscribe(owner, asker, held);
+    return reply.payload;
+  }
+
+  #subscribe(owner: Member, asker: Member, held: number): void {
+    const { kernel } = this.#parts;
+    const untilMs = kernel.now.monotonicMs + SUBSCRIBED_TICKS * kernel.settings.tickMs;
+    const subscribers = this.#subscribers.get(owner.nodeId) ?? new Map<string, Subscriber>();
+    this.#subscribers.set(owner.nodeId, subscribers);
+    const known = subscribers.get(asker.nodeId);
+    if (known === undefined) {
+      subscribers.set(asker.nodeId, { untilMs, held, sending: false });
+    } else {
+      known.untilMs = untilMs;
+      if (!known.sending) known.held = held;
+    }
+    this.proven(owner);
+  }
+
+  /** An owner has a newer version that it has signed: whoever does not reach it gets it from us. */
+  proven(owner: Member): void {
+    const subscribers = this.#subscribers.get(owner.nodeId);
+    if (subscribers === undefined) return;
+    for (const [nodeId, subscriber] of subscribers) {
+      const asker = this.#parts.members.get(nodeId);
+      const isOver = subscriber.untilMs < this.#parts.kernel.now.monotonicMs;
+      if (asker === undefined || isOver) subscribers.delete(nodeId);
+      else if (!subscriber.sending) this.#parts.kernel.spawn(this.#send(owner, asker, subscriber));
+    }
+    if (subscribers.size === 0) this.#subscribers.delete(owner.nodeId);
+  }
+
+  /** One at a time, always the newest. */
+  *#send(owner: Member, asker: Member, subscriber: Subscriber): Flow {
+    subscriber.sending = true;
+    try {
+      for (;;) {
+        const held = { owner: owner.nodeId, version: subscriber.held, root: NO_ROOT };
+        const item = this.#parts.items.lacking(owner.nodeId, held, asker.nodeId);
+        if (item === undefined || item.form === "proof") return;
+        const reply = yield* this.#parts.kernel.request(
+          targetOf(asker),
+          NativeType.STATES,
+          encodeStates([item]),
+          { answerBytesMax: LIMITS.smallAnswerBytesMax },
+        );
+        const before = subscriber.held;
+        if (reply.kind === "answer") subscriber.held = heldAt(reply.payload, owner.nodeId);
+        if (subscriber.held <= before) return;
+      }
+    } finally {
+      subscriber.sending = false;
+    }
+  }
+}
+
+function heldAt(acks: Uint8Array, owner: string): number {
+  try {
+    return decodeStateAcks(acks).find((ack) => ack.owner === owner)?.held ?? 0;
+  } catch {
+    return 0;
+  }
+}
