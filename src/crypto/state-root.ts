@@ -43,8 +43,8 @@ export class StateRoot {
     const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
     const index = placeOf(keys, key);
     if (keys[index] !== key) {
-      // Copies have room for what they hold; an array that grew has room for sixteen more, which
-      // takes ten times as much where a bucket has an entry or two.
+      // Copies have room for what they hold. An array that grows takes room for sixteen more: most
+      // of all memory where a bucket has an entry or two.
       this.#buckets[number] = {
         keys: keys.toSpliced(index, 0, key),
         values: values.toSpliced(index, 0, value),
