@@ -19,10 +19,12 @@ const LENGTH_BYTES = 4;
 
 /** Entries whose keys share the first byte of their hash, sorted by key. */
 interface Bucket {
-  readonly keys: string[];
+  readonly keys: readonly string[];
   /** The value of each key: the strings that the caller holds, so they take no memory twice. */
-  readonly values: string[];
+  readonly values: readonly string[];
 }
+
+const EMPTY_BUCKET: Bucket = { keys: [], values: [] };
 
 /**
  * The root of a map of strings, kept up to date entry by entry.
@@ -38,13 +40,17 @@ export class StateRoot {
 
   set(key: string, value: string): void {
     const number = bucketOf(key);
-    const { keys, values } = this.#bucket(number);
+    const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
     const index = placeOf(keys, key);
     if (keys[index] !== key) {
-      keys.splice(index, 0, key);
-      values.splice(index, 0, value);
+      // Copies have room for what they hold. An array that grows takes room for sixteen more: most
+      // of all memory where a bucket has an entry or two.
+      this.#buckets[number] = {
+        keys: keys.toSpliced(index, 0, key),
+        values: values.toSpliced(index, 0, value),
+      };
     } else if (values[index] !== value) {
-      values[index] = value;
+      this.#buckets[number] = { keys, values: values.with(index, value) };
     } else {
       return;
     }
@@ -54,12 +60,13 @@ export class StateRoot {
   /** Does nothing when there is no such entry. */
   delete(key: string): void {
     const number = bucketOf(key);
-    const bucket = this.#buckets[number];
-    if (bucket === undefined) return;
-    const index = placeOf(bucket.keys, key);
-    if (bucket.keys[index] !== key) return;
-    bucket.keys.splice(index, 1);
-    bucket.values.splice(index, 1);
+    const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
+    const index = placeOf(keys, key);
+    if (keys[index] !== key) return;
+    this.#buckets[number] = {
+      keys: keys.toSpliced(index, 1),
+      values: values.toSpliced(index, 1),
+    };
     this.#touch(number);
   }
 
@@ -73,17 +80,12 @@ export class StateRoot {
   /** 32 bytes; a fresh copy. */
   digest(): Uint8Array {
     for (const number of this.#dirty) {
-      this.#hashes.set(hashOf(this.#buckets[number]), number * HASH_BYTES);
+      const bucket = this.#buckets[number] ?? EMPTY_BUCKET;
+      this.#hashes.set(hashOf(bucket), number * HASH_BYTES);
     }
     this.#dirty.clear();
     this.#root ??= sha256(this.#hashes);
     return Uint8Array.from(this.#root);
-  }
-
-  #bucket(number: number): Bucket {
-    const bucket = this.#buckets[number] ?? { keys: [], values: [] };
-    this.#buckets[number] = bucket;
-    return bucket;
   }
 
   #touch(number: number): void {
@@ -103,9 +105,8 @@ function bucketOf(key: string): number {
   return createHash("sha256").update(key).digest()[0] ?? 0;
 }
 
-function hashOf(bucket: Bucket | undefined): Uint8Array {
-  if (bucket === undefined || bucket.keys.length === 0) return EMPTY;
-  const { keys, values } = bucket;
+function hashOf({ keys, values }: Bucket): Uint8Array {
+  if (keys.length === 0) return EMPTY_HASH;
   let length = 0;
   for (const text of keys) length += LENGTH_BYTES + Buffer.byteLength(text);
   for (const text of values) length += LENGTH_BYTES + Buffer.byteLength(text);
@@ -119,7 +120,7 @@ function hashOf(bucket: Bucket | undefined): Uint8Array {
   return sha256(bytes);
 }
 
-const EMPTY = new Uint8Array(HASH_BYTES);
+const EMPTY_HASH = new Uint8Array(HASH_BYTES);
 
 function writeText(bytes: Buffer, offset: number, text: string): number {
   const length = bytes.write(text, offset + LENGTH_BYTES);
