@@ -7,9 +7,11 @@
  */
 
 import { DsnError } from "../errors.ts";
-import type { Outcome } from "../wire/exchange.ts";
+import type { Outcome, ProvenPeer } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { isNativeType } from "../wire/native-type.ts";
 import { Alerts } from "./alerts.ts";
+import { Directory } from "./directory.ts";
 import { type Entries, isEmptyChange } from "./entries.ts";
 import { type Flow, run } from "./flow.ts";
 import { Greeting } from "./greeting.ts";
@@ -20,9 +22,14 @@ import { Liveness } from "./liveness.ts";
 import { isPresent, type Member } from "./member.ts";
 import { Members } from "./members.ts";
 import { Messaging } from "./messaging.ts";
+import { NativeReplication } from "./native-replication.ts";
+import { NativeServing } from "./native-serving.ts";
+import { OwnSightings } from "./own-sightings.ts";
 import { OwnState } from "./own-state.ts";
 import { PeerLists } from "./peer-lists.ts";
+import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
+import { Relays } from "./relays.ts";
 import { Replication } from "./replication.ts";
 import { Self } from "./self.ts";
 import { Senders } from "./senders.ts";
@@ -45,6 +52,8 @@ export interface CoreOptions {
   readonly features?: readonly string[];
   /** Keys proven in earlier lives. */
   readonly pins?: ReadonlyMap<string, Uint8Array>;
+  /** Of those, nodes that use sessions: they are not taken back without. */
+  readonly natives?: Iterable<string>;
   /** The only nodes let in; empty for everybody. */
   readonly whitelist?: readonly WhitelistEntry[];
   /** Versions up to this one may have been shown in an earlier life; Unix seconds. */
@@ -90,6 +99,8 @@ export class NodeCore {
   readonly #joining: Joining;
   readonly #liveness: Liveness;
   readonly #messaging: Messaging;
+  readonly #relays: Relays;
+  readonly #serving: NativeServing;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
@@ -119,7 +130,13 @@ export class NodeCore {
     );
     this.#members = new Members(kernel);
     this.#alerts = new Alerts(kernel);
-    this.#trust = new Trust(kernel, nodeId, options.pins ?? new Map(), options.whitelist ?? []);
+    this.#trust = new Trust(
+      kernel,
+      nodeId,
+      options.pins ?? new Map(),
+      options.whitelist ?? [],
+      options.natives,
+    );
     const senders = new Senders(kernel, nodeId, this.#members, this.#trust);
     this.#greeting = new Greeting(
       kernel,
@@ -129,13 +146,37 @@ export class NodeCore {
       this.#alerts,
       keyId,
     );
+    const replicaBytesMax = options.replicaBytesMax ?? LIMITS.replicaBytesMax;
+    const sightings = new OwnSightings(kernel, this.#own, this.#alerts, nodeId);
+    const native = new NativeReplication(
+      {
+        kernel,
+        own: this.#own,
+        members: this.#members,
+        alerts: this.#alerts,
+        sightings,
+        me: { nodeId, publicKey },
+        relays: !this.#trust.isClosed,
+        replicaBytesMax,
+      },
+      {
+        onForgotten: (member) => this.#joining.forgotten(member),
+        onSilent: (member) => this.#liveness.probe(member),
+        onNewerShown: (member) => this.#joining.visit(member),
+        takePacket: (member, packet) => this.#replication.takePacket(member, packet),
+        onLeap: () => this.#replication.pushAll(),
+        onProven: (owner) => this.#relays.proven(owner),
+      },
+    );
     this.#replication = new Replication(
       kernel,
       this.#own,
       this.#members,
       senders,
       this.#alerts,
-      { nodeId, publicKey, replicaBytesMax: options.replicaBytesMax ?? LIMITS.replicaBytesMax },
+      sightings,
+      native,
+      { nodeId, publicKey, replicaBytesMax },
       {
         onForgotten: (member) => this.#joining.forgotten(member),
         onMayNotListUs: (member) => this.#joining.visit(member),
@@ -151,6 +192,21 @@ export class NodeCore {
       senders,
       this.#alerts,
     );
+    const directory = new Directory({
+      kernel,
+      members: this.#members,
+      greeting: this.#greeting,
+      trust: this.#trust,
+      me: this.self,
+    });
+    this.#relays = new Relays({
+      kernel,
+      members: this.#members,
+      greeting: this.#greeting,
+      items: native.items,
+      nodeId,
+      isClosed: () => this.#trust.isClosed,
+    });
     this.#joining = new Joining({
       kernel,
       self: this.self,
@@ -159,12 +215,31 @@ export class NodeCore {
       greeting: this.#greeting,
       replication: this.#replication,
       peerLists: this.#peerLists,
+      directory,
       keyId,
     });
-    this.#liveness = new Liveness(kernel, this.#members, this.#joining, this.#replication, me);
+    this.#liveness = new Liveness(
+      kernel,
+      this.#members,
+      this.#joining,
+      this.#replication,
+      this.#relays,
+      me,
+    );
     this.#messaging = new Messaging(kernel, me, this.#members, senders, this.#greeting, (member) =>
       this.#liveness.probe(member),
     );
+    this.#serving = new NativeServing({
+      kernel,
+      nodeId,
+      members: this.#members,
+      trust: this.#trust,
+      replication: native,
+      directory,
+      relays: this.#relays,
+      messaging: this.#messaging,
+      onAbsentPeer: (member) => this.#joining.pursue(member),
+    });
   }
 
   // ---- reading --------------------------------------------------------------------------------
@@ -200,6 +275,16 @@ export class NodeCore {
   /** Length of our own state in bytes, as canonical JSON. */
   get stateBytes(): number {
     return this.#own.bytes;
+  }
+
+  /**
+   * Whether a node that has proved to hold this key may have a session with us; undefined for yes,
+   * else how it is refused.
+   */
+  refusalOf({ nodeId, publicKey }: Pick<ProvenPeer, "nodeId" | "publicKey">): Refusal | undefined {
+    if (nodeId === this.nodeId) return refusals.ownId(true);
+    if (!this.#trust.admits(nodeId, publicKey)) return refusals.notWhitelisted(nodeId, this.nodeId);
+    return this.#trust.accepts(nodeId, publicKey) ? undefined : refusals.keyChanged(nodeId);
   }
 
   /** When `wake` is due, in monotonic milliseconds; undefined for not at all. */
@@ -257,6 +342,9 @@ export class NodeCore {
       case "connection-lost":
         this.#liveness.suspectAt(input.to);
         break;
+      case "session-lost":
+        this.#sessionLost(input.peer);
+        break;
       case "stranger":
         this.#alerts.raise(this.#stranger(input.from), input.from);
         break;
@@ -290,7 +378,13 @@ export class NodeCore {
     this.#trust.forget(nodeId);
     const member = this.#members.get(nodeId);
     if (member !== undefined) this.#members.remove(member);
-    this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED");
+    this.#kernel.emit({ kind: "end-session", nodeId });
+    this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_NATIVE_DOWNGRADE");
+  }
+
+  #sessionLost({ nodeId, incarnation }: ProvenPeer): void {
+    const member = this.#members.get(nodeId);
+    if (member?.native?.incarnation === incarnation) this.#liveness.sessionLost(member);
   }
 
   // ---- answering ------------------------------------------------------------------------------
@@ -313,10 +407,17 @@ export class NodeCore {
   }
 
   *#answerFlow(
-    { type, payload, from }: Extract<Input, { kind: "request" }>,
+    { type, payload, from, peer }: Extract<Input, { kind: "request" }>,
     respond: (outcome: Outcome) => void,
   ): Flow {
     const answer = (bytes: Uint8Array) => respond({ kind: "answer", payload: bytes });
+    if (isNativeType(type)) {
+      if (peer === undefined) throw refusals.malformed();
+      const served = yield* this.#serving.answer(type, payload, peer);
+      answer(served.payload);
+      served.afterwards?.();
+      return;
+    }
     switch (type) {
       case MessageType.PING:
         answer(new Uint8Array());

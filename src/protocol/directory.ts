@@ -22,7 +22,7 @@ import { isNodeId } from "../wire/node-id.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, type SignedHello, speaksNative, targetOf } from "./member.ts";
+import { type Member, type SignedHello, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
@@ -47,9 +47,7 @@ export class Directory {
   }
 
   /** Asks one native peer whom it reaches. Also tells us whether it reaches us. */
-  *ask(
-    member: Member,
-  ): Flow<{ readonly reply: Reply; readonly named: readonly Named[] }> {
+  *ask(member: Member): Flow<{ readonly reply: Reply; readonly named: readonly Named[] }> {
     const payload = encodeMembersRequest({ summary: this.#summary(member) });
     const { kernel } = this.#parts;
     const reply = yield* kernel.request(targetOf(member), NativeType.MEMBERS, payload, {

@@ -26,7 +26,14 @@ import type { Alerts } from "./alerts.ts";
 import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, resetPush, type SignedHello, speaksNative } from "./member.ts";
+import {
+  isPresent,
+  type Member,
+  resetPush,
+  SESSION_FEATURE,
+  type SignedHello,
+  speaksNative,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
@@ -404,11 +411,16 @@ export class Greeting {
         .filter((former) => former !== incarnation)
         .slice(-FORMER_INCARNATIONS_MAX);
       resetPush(member);
+      if (member.replica?.kind === "native") member.replica.orphan();
     }
     const addresses = block.addresses.filter(
       ({ address, port }) => isHostAddress(address) && isPort(port),
     );
-    member.native = { incarnation, issued, features: block.features, addresses };
+    const { features } = block;
+    const sessions = [features, this.#self.features].every((list) =>
+      list.includes(SESSION_FEATURE),
+    );
+    member.native = { incarnation, issued, features, sessions, addresses };
     member.heardMs = this.#kernel.now.monotonicMs;
     // Another process of it may do more, or less.
     if (restarted) tellFeatures(this.#kernel, member);

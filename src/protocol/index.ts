@@ -8,6 +8,16 @@ export { type CoreOptions, NodeCore } from "./core.ts";
 export type { Entries, EntriesChange } from "./entries.ts";
 export type { CoreEvent, PeerStatus } from "./event.ts";
 export type { Effect, Input, Instant } from "./input.ts";
-export type { Member, NativeFacts, Replica } from "./member.ts";
+export {
+  isPresent,
+  type Member,
+  type NativeFacts,
+  type PythonReplica,
+  type Replica,
+  SESSION_FEATURE,
+  type SignedHello,
+  type SyncState,
+} from "./member.ts";
+export type { NativeReplica, Proof } from "./native-replica.ts";
 export { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
 export type { WhitelistEntry } from "./trust.ts";

@@ -202,7 +202,10 @@ export class Liveness {
         this.#members.setStatus(member, "relayed", trouble);
       } else if (epoch !== this.#epoch || !isPresent(member)) {
         return;
-      } else if (member.heardMs > sinceMs || (member.status === "one-way" && this.#isFresh(member))) {
+      } else if (
+        member.heardMs > sinceMs ||
+        (member.status === "one-way" && this.#isFresh(member))
+      ) {
         this.#members.setStatus(member, "one-way", trouble);
       } else {
         this.#members.setStatus(member, "down", trouble);

@@ -5,15 +5,16 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
-import { type Address, sameAddress } from "../wire/exchange.ts";
+import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
 import { Dials } from "./dials.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
-import { isPresent, type Member, noteFailure } from "./member.ts";
+import { isPresent, type Member, noteFailure, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
 import { isForgotten } from "./refusal.ts";
+import { troubleOf } from "./troubles.ts";
 
 /** Who listens waits this long for the dials; they go on, but a list can be long and made up. */
 const LISTEN_MS = 5_000;
@@ -77,10 +78,12 @@ export class Meetings {
       const { reply, named } = yield* this.#parts.directory.ask(member);
       this.#mustBeAnswer(member, endpoint, reply);
       yield* this.#exchangeAt(member, endpoint);
-      if (this.#parts.members.has(member)) yield* this.heard(member, named);
-      return;
+      if (!this.#parts.members.has(member)) return;
+      yield* this.heard(member, named);
+      // And whom it got to know while we did: who asked before we were listed has not heard of us.
+    } else {
+      yield* this.#exchangeAt(member, endpoint);
     }
-    yield* this.#exchangeAt(member, endpoint);
     if (this.#parts.members.has(member)) yield* this.listen(member, endpoint);
   }
 

@@ -32,6 +32,8 @@ export interface NativeFacts {
   readonly issued: number;
   /** What it can do besides, such as `udp`. */
   readonly features: readonly string[];
+  /** Both sides use sessions: all but HELLO goes over those. */
+  readonly sessions: boolean;
   /** Where else it may be called. */
   readonly addresses: readonly Address[];
 }
@@ -187,9 +189,9 @@ export function isPresent({ status }: Member): boolean {
 
 const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);
 
-/** A node that has told, signed, that it takes sessions: all but HELLO goes over those. */
+/** A node that we have sessions with: all but HELLO goes over those. */
 export function speaksNative({ native }: Member): boolean {
-  return native?.features.includes(SESSION_FEATURE) === true;
+  return native?.sessions === true;
 }
 
 /** What the signed HELLO of a node with sessions lists among its features. */

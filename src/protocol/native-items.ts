@@ -67,6 +67,12 @@ export class NativeItems {
     const others = this.#members.all().flatMap((member) => {
       const { nodeId, replica } = member;
       if (replica === undefined || !isPresent(member)) return [];
+      if (replica.kind === "native" && replica.isAstray) {
+        // Of what has gone astray only what is proven counts.
+        const { proof } = replica;
+        if (proof === undefined) return [];
+        return [{ owner: nodeId, version: proof.version, root: shortRoot(proof) }];
+      }
       return [{ owner: nodeId, version: replica.version, root: rootOf(replica) }];
     });
     return [own, ...others];

@@ -13,7 +13,7 @@ import { isPresent, type Member, resetSync, speaksNative, targetOf } from "./mem
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
 import type { Proof } from "./native-replica.ts";
-import { OwnProofs } from "./own-proofs.ts";
+import type { OwnProofs } from "./own-proofs.ts";
 import type { OwnState } from "./own-state.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
@@ -27,38 +27,37 @@ export interface NativePushHooks {
   readonly onNewerShown: (member: Member) => void;
 }
 
-export class NativePush {
+export interface NativePushParts {
+  readonly kernel: Kernel;
+  readonly own: OwnState;
+  readonly members: Members;
   readonly proofs: OwnProofs;
+  readonly items: NativeItems;
+  readonly nodeId: string;
+}
+
+export class NativePush {
   readonly #kernel: Kernel;
   readonly #own: OwnState;
   readonly #members: Members;
+  readonly #proofs: OwnProofs;
+  readonly #items: NativeItems;
   readonly #nodeId: string;
   readonly #hooks: NativePushHooks;
-  #items: NativeItems | undefined;
 
-  constructor(
-    kernel: Kernel,
-    own: OwnState,
-    members: Members,
-    nodeId: string,
-    hooks: NativePushHooks,
-  ) {
-    this.#kernel = kernel;
-    this.#own = own;
-    this.#members = members;
-    this.#nodeId = nodeId;
+  constructor(parts: NativePushParts, hooks: NativePushHooks) {
+    this.#kernel = parts.kernel;
+    this.#own = parts.own;
+    this.#members = parts.members;
+    this.#proofs = parts.proofs;
+    this.#items = parts.items;
+    this.#nodeId = parts.nodeId;
     this.#hooks = hooks;
-    this.proofs = new OwnProofs(kernel, own, nodeId, (proof) => this.#proved(proof));
-  }
-
-  /** What makes messages of states; it needs our proofs, and we need it. */
-  set items(items: NativeItems) {
-    this.#items = items;
   }
 
   /** Sends the newest version to every native peer that can take it and was not sent it. */
   pushAll(): void {
-    if (this.proofs.isSigning) return;
+    if (this.#proofs.isSigning) return;
     const byBase = new Map<number | undefined, Member[]>();
     this.#own.commit(this.#kernel.now.unixSeconds);
     for (const member of this.#members.all()) {
@@ -68,8 +67,8 @@ export class NativePush {
       if (group === undefined) byBase.set(sent, [member]);
       else group.push(member);
     }
-    for (const [base, group] of byBase) this.#send(group, this.#items?.own(base));
-    this.proofs.signSoon();
+    for (const [base, group] of byBase) this.#send(group, this.#items.own(base));
+    this.#proofs.signSoon();
   }
 
   /** Our state went to this peer by another way. */
@@ -85,7 +84,8 @@ export class NativePush {
     else if (sync.sent === undefined || sync.sent < version) sync.sent = version;
   }
 
-  #proved(proof: Proof): void {
+  /** A version has its signature, which follows it to whoever got it. */
+  proved(proof: Proof): void {
     const { version, signature } = proof;
     const receivers = this.#members
       .all()
@@ -98,8 +98,8 @@ export class NativePush {
     this.pushAll();
   }
 
-  #send(receivers: readonly Member[], item: StateItem | undefined): void {
-    if (item === undefined || item.form === "python" || receivers.length === 0) return;
+  #send(receivers: readonly Member[], item: StateItem): void {
+    if (item.form === "python" || receivers.length === 0) return;
     const { version } = item;
     const payload = encodeStates([item]);
     for (const { sync } of receivers) {

@@ -32,6 +32,10 @@ export class NativeReplica {
   proof: Proof | undefined;
   /** Memory that it takes, about. */
   bytes = 0;
+  /** It came as a snapshot, and nothing has changed it since. */
+  isWhole = false;
+  /** What changes have made of it is not what its owner has. */
+  isAstray = false;
   readonly #entries = new Map<string, string>();
   readonly #root = new MapRoot(this.#entries);
   readonly #log: ChangeLog;
@@ -94,7 +98,26 @@ export class NativeReplica {
   /** The proof holds: what it is for is provisional no more. */
   settle(proof: Proof): void {
     this.proof = proof;
+    this.isAstray = false;
     this.#settling = undefined;
+  }
+
+  /**
+   * The process that it came from has ended: what it has not proven by now it never will, and its
+   * heir may be behind. It is shown until something of the heir comes.
+   */
+  orphan(): void {
+    if (this.proof?.version === this.version) return;
+    this.version = this.proof?.version ?? 0;
+    this.isAstray = true;
+    this.#log.restart(this.version);
+  }
+
+  /** The proof does not hold. */
+  unsettle(): void {
+    for (const [key, value] of this.#settling ?? []) this.#undo.set(key, value);
+    this.#settling = undefined;
+    this.isAstray = true;
   }
 
   /** What is shown is proven: it came whole, with a proof that has been verified. */

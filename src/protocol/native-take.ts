@@ -34,6 +34,8 @@ export interface NativeTakeParts {
   readonly onLeap: () => void;
   /** An owner has proven a version. */
   readonly onProven: (owner: Member) => void;
+  /** Changes of an owner led elsewhere than it says: its state is needed whole. */
+  readonly onAstray: (owner: Member) => void;
 }
 
 export class NativeTake {
@@ -77,15 +79,19 @@ export class NativeTake {
 
   /** True when only a snapshot helps. */
   #show(owner: Member, replica: NativeReplica, item: Whole): boolean {
-    if (item.version <= replica.version) return false;
+    const mends = replica.isAstray && item.form === "snapshot";
+    if (item.version < replica.version || (item.version === replica.version && !mends))
+      return false;
     // Changes since what we hold, or since something before it: the values are those of the end.
-    if (item.form === "delta" && (owner.replica === undefined || item.base > replica.version)) {
-      return true;
-    }
+    const hasBase =
+      owner.replica !== undefined && item.version > replica.version && !replica.isAstray;
+    if (item.form === "delta" && (!hasBase || item.base > replica.version)) return true;
     const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
     const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
     if (!this.#hasRoom(owner, bytes)) return false;
     const change = replica.change(item.version, changes);
+    replica.isWhole = item.form === "snapshot";
+    if (replica.isWhole) replica.isAstray = false;
     owner.replica = replica;
     owner.heardMs = this.#parts.kernel.now.monotonicMs;
     this.#tell(owner, change);
@@ -131,6 +137,12 @@ export class NativeTake {
     if (valid) {
       replica.settle({ version, root, signature });
       this.#parts.onProven(owner);
+      return;
+    }
+    if (!replica.isWhole) {
+      // Perhaps two lives of it have made what we put together.
+      replica.unsettle();
+      this.#parts.onAstray(owner);
       return;
     }
     this.#parts.alerts.raise(unproven(nodeId), nodeId);
@@ -203,7 +215,7 @@ export class NativeTake {
 
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */
   #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
-    if (owner.replica === undefined) return true;
+    if (owner.replica === undefined || replica.isAstray) return true;
     const root = replica.root();
     if (sameBytes(root, proof.root)) {
       replica.settleAll(proof);

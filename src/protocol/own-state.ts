@@ -34,7 +34,8 @@ export class OwnState {
   #encodedLength = 0;
   /** Keys written since the last version, and what they were in it. */
   readonly #written = new Map<string, string | undefined>();
-  readonly #log = new ChangeLog();
+  /** Of this life alone: what an earlier one has shown is no base for changes. */
+  readonly #log = new ChangeLog(Number.POSITIVE_INFINITY);
   readonly #root = new MapRoot(this.#entries);
   /** What earlier lives have shown is not known: there is no mark. */
   readonly forgetful: boolean;
@@ -97,8 +98,10 @@ export class OwnState {
     this.#written.clear();
     if (changed.length === 0 && this.version !== 0) return false;
     this.#text = undefined;
+    const isFirst = this.version === 0;
     this.#advance(unixSeconds);
-    this.#log.add(this.version, changed);
+    if (isFirst) this.#log.restart(this.version);
+    else this.#log.add(this.version, changed);
     for (const key of changed) this.#root.touch(key);
     return true;
   }
@@ -135,6 +138,8 @@ export class OwnState {
   leapAbove(shown: number, unixSeconds: number): void {
     this.#floor = Math.max(this.#floor, shown);
     this.#advance(unixSeconds);
+    // Who holds what was shown holds nothing that our changes could begin with.
+    this.#log.restart(this.version);
   }
 
   #advance(unixSeconds: number): void {

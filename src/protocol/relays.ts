@@ -3,9 +3,10 @@
  * signs our nonce, proves that it lives. Whoever passed it on also passes on its state.
  * @module
  */
+
+import { decodeRelay, encodeRelay } from "../wire/native-relay.ts";
 import { decodeStateAcks, encodeStates } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
-import { decodeRelay, encodeRelay } from "../wire/native-relay.ts";
 import { type Flow, run, wait } from "./flow.ts";
 import type { Greeting, OpenHello } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";

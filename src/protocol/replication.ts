@@ -18,13 +18,12 @@ import {
   stateSignedPart,
 } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
-import type { AntiEntropy } from "./anti-entropy.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, mayNotListUs, noteFailure, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
-import type { NativePush } from "./native-push.ts";
+import type { NativeReplication } from "./native-replication.ts";
 import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
 import * as refusals from "./refusal.ts";
@@ -48,12 +47,6 @@ export interface ReplicationHooks {
   readonly onSilent: (member: Member) => void;
   /** A verified state came from a node that is not present (yet, or any more). */
   readonly onAbsentOwner: (member: Member) => void;
-}
-
-/** Replication over sessions: what native peers get instead of the Python wire. */
-export interface NativeReplication {
-  readonly push: NativePush;
-  readonly antiEntropy: AntiEntropy;
 }
 
 export interface ReplicationOptions {

@@ -64,6 +64,11 @@ export class Self {
     return { address, port: this.port };
   }
 
+  /** What native peers may use with us. */
+  get features(): readonly string[] {
+    return this.#features;
+  }
+
   /** The address that a peer saw us call from. Source: the reference's detected_address. */
   get observed(): string | undefined {
     return this.#observed;

@@ -66,6 +66,8 @@ export interface ChaosPlan {
   readonly closesConnections: boolean;
   /** Nodes that take and send datagrams. */
   readonly datagrams: readonly string[];
+  /** Nodes that use sessions. */
+  readonly sessions: readonly string[];
   /** In order of time. */
   readonly script: readonly Act[];
   /** When the faults end. */
@@ -110,16 +112,21 @@ export function planChaos(seed: number): ChaosPlan {
     pythons,
     liar,
     closesConnections: draw.chance(0.5),
-    datagrams: datagramNodes(draw, names),
+    datagrams: someNodes(draw, names, [0, 0.6, 1]),
     script,
     endMs,
     dead,
+    sessions: someNodes(draw, names, [0, 0.6, 1, 1]),
   };
 }
 
 /** None, some or all: a network may have both kinds. */
-function datagramNodes(draw: Draw, names: readonly string[]): readonly string[] {
-  const share = draw.one([0, 0.6, 1]);
+function someNodes(
+  draw: Draw,
+  names: readonly string[],
+  shares: readonly [number, ...number[]],
+): readonly string[] {
+  const share = draw.one(shares);
   return [...names, "liar"].filter(() => draw.chance(share));
 }
 

@@ -75,7 +75,8 @@ class Stage {
   start(name: string): void {
     const { joins, key } = this.#plan;
     const datagrams = this.#plan.datagrams.includes(name);
-    this.#simulation.add(name, { join: joins[name] ?? [], key, datagrams });
+    const sessions = this.#plan.sessions.includes(name);
+    this.#simulation.add(name, { join: joins[name] ?? [], key, datagrams, sessions });
   }
 
   startPython(name: string): void {

@@ -8,6 +8,7 @@
 import type { Outcome, Reply } from "../wire/exchange.ts";
 import { decodeHello, encodeHello, helloSignedPart } from "../wire/hello.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { isNativeType } from "../wire/native-type.ts";
 import { encodePeers, type PeerEntry, peersSignedPart } from "../wire/peers.ts";
 import { decodeStatePacket, encodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
 import { type Passing, SIM_PORT, type SimRequest } from "./sim-carrier.ts";
@@ -141,7 +142,7 @@ export class Liar {
   // ---- lying when asked -----------------------------------------------------------------------
 
   #corrupt({ type }: SimRequest, outcome: Outcome): Outcome {
-    if (this.#simulation.random() > LIES_RATE) return outcome;
+    if (isNativeType(type) || this.#simulation.random() > LIES_RATE) return outcome;
     const lie = this.#answerTo(type);
     return lie === undefined ? outcome : { kind: "answer", payload: lie };
   }

@@ -9,7 +9,8 @@
  */
 import { createHash } from "node:crypto";
 import { toHex } from "../bytes/hex.ts";
-import type { CoreEvent } from "../protocol/index.ts";
+import type { CoreEvent, NativeReplica } from "../protocol/index.ts";
+import { rootSignedPart } from "../wire/native-states.ts";
 import { decodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
 import type { SimNode } from "./sim-node.ts";
 
@@ -29,12 +30,23 @@ interface Follower {
 export class Promises {
   /** What was broken; empty in a good run. */
   readonly violations: string[] = [];
+  /** Ids of nodes that lie: of their own states nothing is promised but that they are theirs. */
+  readonly #liars: ReadonlySet<string>;
   /** Every message that the holder of an identity ever signed, by hash. */
   readonly #said = new Map<string, Set<string>>();
   readonly #followers = new Map<SimNode, Follower>();
   /** The newest version that each identity has sent, and its text. */
   readonly #newest = new Map<string, { version: number; text: string }>();
+  /** The entries of each version that each identity has made, by id and version. */
+  readonly #made = new Map<string, Set<string>>();
+  /** The version of each core that was written down last. */
+  readonly #noted = new Map<object, number>();
   readonly #lastPacket = new Map<SimNode, Uint8Array>();
+
+  /** @param liars Ids of nodes that lie, now or later. */
+  constructor(liars: ReadonlySet<string>) {
+    this.#liars = liars;
+  }
 
   /** The holder of the identity signed this. */
   signed(nodeId: string, message: Uint8Array): void {
@@ -45,6 +57,7 @@ export class Promises {
   /** A disk without its mark: versions may begin again below those shown. */
   markLost(nodeId: string): void {
     this.#newest.delete(nodeId);
+    for (const { versions } of this.#followers.values()) versions.delete(nodeId);
   }
 
   /** A node of ours sends an UPDATE. */
@@ -121,13 +134,14 @@ export class Promises {
     for (const [key, value] of change.current) entries.set(key, value);
     if (local) return;
     const last = follower.versions.get(owner);
-    if (last !== undefined && version < last)
+    if (last !== undefined && version < last && !this.#liars.has(owner))
       this.#broken(node, `goes back from version ${last} of ${owner} to ${version}`);
     follower.versions.set(owner, version);
   }
 
   /** After each step: what was told is what is read, and nothing is held that was never said. */
   stepped(node: SimNode): void {
+    this.#noteVersion(node);
     const { touched, told } = this.#follower(node);
     for (const owner of touched) {
       const read = node.read(owner);
@@ -150,10 +164,40 @@ export class Promises {
   #checkReplica(node: SimNode, owner: string): void {
     const replica = node.core.member(owner)?.replica;
     if (replica === undefined) return;
+    if (replica.kind === "native") {
+      this.#checkNative(node, owner, replica);
+      return;
+    }
     const { version, text } = replica;
     const message = stateSignedPart({ nodeId: owner, version, text });
     if (this.#said.get(owner)?.has(hash(message)) === true) return;
     this.#broken(node, `holds a state of ${owner} that ${owner} never signed: ${text}`);
+  }
+
+  /** In the step that makes a version, the map holds just that version. */
+  #noteVersion({ nodeId, core }: SimNode): void {
+    const key = `${nodeId} ${core.version}`;
+    const made = this.#made.get(key) ?? new Set<string>();
+    if (made.size > 0 && this.#noted.get(core) === core.version) return;
+    this.#noted.set(core, core.version);
+    this.#made.set(key, made.add(sorted(core.entriesOf(nodeId) ?? new Map())));
+  }
+
+  /** What came on the owner's own session may not be proven yet, and is its own nevertheless. */
+  #checkNative(node: SimNode, owner: string, replica: NativeReplica): void {
+    const { version, entries, proof, isAstray } = replica;
+    // What an owner's last process did not prove is shown until something of the next one comes.
+    if (
+      version > 0 &&
+      !isAstray &&
+      this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) !== true
+    ) {
+      this.#broken(node, `holds entries of ${owner} that ${owner} never had: ${show(entries)}`);
+    }
+    if (proof === undefined) return;
+    const message = rootSignedPart(owner, proof.version, proof.root);
+    if (this.#said.get(owner)?.has(hash(message)) === true) return;
+    this.#broken(node, `holds a proof of ${owner} that ${owner} never signed: ${proof.version}`);
   }
 
   #follower(node: SimNode): Follower {
@@ -188,6 +232,10 @@ function sameEntries(
 
 function show(entries: ReadonlyMap<string, string> | undefined): string {
   return entries === undefined ? "nothing" : JSON.stringify([...entries]);
+}
+
+function sorted(entries: ReadonlyMap<string, string>): string {
+  return JSON.stringify([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function hash(message: Uint8Array): string {

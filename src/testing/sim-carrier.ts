@@ -1,6 +1,7 @@
 /** Brings requests and replies from host to host, as HTTP over the simulated network would. */
-import type { Outcome, Reply } from "../wire/exchange.ts";
+import type { Outcome, ProvenPeer, Reply } from "../wire/exchange.ts";
 import { type MessageType, messageName } from "../wire/message-type.ts";
+import type { AnyType } from "../wire/native-type.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import type { Trace } from "./trace.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -33,11 +34,13 @@ export interface SimHost {
 /** A request as a host receives it. */
 export interface SimRequest {
   /** Which message it is. */
-  readonly type: MessageType;
+  readonly type: AnyType;
   /** Its body. */
   readonly payload: Uint8Array;
   /** IP address of the sender. */
   readonly from: string;
+  /** Whose session brought it; undefined for HTTP. */
+  readonly peer?: ProvenPeer | undefined;
 }
 
 /** A request as a host sends it. */
@@ -132,7 +135,7 @@ export class SimCarrier {
   deliver(
     from: Pick<SimHost, "address" | "keyId">,
     to: SimHost | undefined,
-    { type, payload }: Pick<SimRequest, "type" | "payload">,
+    { type, payload }: Pick<SimCall, "type" | "payload">,
     back: (reply: Reply) => void,
   ): void {
     if (to === undefined || !to.running) {

@@ -2,7 +2,14 @@
 import type { KeyPair } from "../crypto/identity.ts";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import { type CoreEvent, type Effect, type Input, NodeCore } from "../protocol/index.ts";
+import {
+  type CoreEvent,
+  type Effect,
+  type Input,
+  isPresent,
+  NodeCore,
+  SESSION_FEATURE,
+} from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
 import type { SimHost, SimRequest } from "./sim-carrier.ts";
 import type { SimDatagrams } from "./sim-datagrams.ts";
@@ -15,6 +22,8 @@ export interface SimDisk {
   readonly pins: Map<string, Uint8Array>;
   /** The version that a restarted node steps above, Unix seconds. */
   mark: number | undefined;
+  /** Peers that use sessions. */
+  readonly natives: Set<string>;
 }
 
 /** What a node asks of the simulation around it. */
@@ -25,6 +34,7 @@ export interface SimWorld {
   readonly nowMs: () => number;
   /** Brings a result back to the node as a later input. */
   readonly later: (node: SimNode, input: Input) => void;
+  readonly endSession: (node: SimNode, nodeId: string) => void;
   readonly transmit: (node: SimNode, effect: Extract<Effect, { kind: "request" }>) => void;
   readonly wakeAt: (node: SimNode, atMs: number | undefined) => void;
   /** The node signs: from now on the message is something that its owner said. */
@@ -46,6 +56,8 @@ export interface SimNodeOptions {
   readonly skewSeconds: number;
   /** Its side of UDP, if it has one. */
   readonly datagrams: ((node: SimNode) => SimDatagrams) | undefined;
+  /** It takes and begins sessions. */
+  readonly sessions: boolean;
 }
 
 /** The wall clock of a simulation begins here, so that versions look like real ones. */
@@ -64,6 +76,8 @@ export class SimNode implements SimHost {
   readonly keyId: string | undefined;
   /** What brings its datagrams; undefined for a node without. */
   readonly datagrams: SimDatagrams | undefined;
+  /** It takes and begins sessions. */
+  readonly sessions: boolean;
   /** Added to its wall clock, in seconds. Setting it while it runs is a clock that steps. */
   skewSeconds: number;
   /** Everything told to the application, in order. */
@@ -91,6 +105,7 @@ export class SimNode implements SimHost {
     this.disk = options.disk;
     this.keyId = options.keyId;
     this.skewSeconds = options.skewSeconds;
+    this.sessions = options.sessions;
     this.datagrams = options.datagrams?.(this);
     this.core = new NodeCore({
       nodeId: options.nodeId,
@@ -98,13 +113,17 @@ export class SimNode implements SimHost {
       port: options.port,
       candidates: [options.address],
       pins: options.disk.pins,
+      natives: options.disk.natives,
       mark: options.disk.mark,
       keyId: options.keyId,
       whitelist: options.whitelist.map((entry) => {
         const [nodeId = entry, fingerprint] = entry.split("=", 2);
         return { nodeId, fingerprint };
       }),
-      features: this.datagrams === undefined ? [] : ["udp"],
+      features: [
+        ...(this.datagrams === undefined ? [] : ["udp"]),
+        ...(this.sessions ? [SESSION_FEATURE] : []),
+      ],
       random: world.random,
       entropy: world.entropy,
     });
@@ -130,13 +149,13 @@ export class SimNode implements SimHost {
   }
 
   receive(request: SimRequest, respond: (outcome: Outcome) => void): void {
-    const { type, payload, from } = request;
+    const { type, payload, from, peer } = request;
     this.#lastExchange += 1;
     const exchange = this.#lastExchange;
     this.#responders.set(exchange, (outcome) =>
       respond(this.corrupt?.(request, outcome) ?? outcome),
     );
-    this.step({ kind: "request", exchange, type, payload, from });
+    this.step({ kind: "request", exchange, type, payload, from, peer });
   }
 
   stranger(from: string): void {
@@ -172,6 +191,13 @@ export class SimNode implements SimHost {
         break;
       case "unpin":
         disk.pins.delete(effect.nodeId);
+        disk.natives.delete(effect.nodeId);
+        break;
+      case "pin-native":
+        disk.natives.add(effect.nodeId);
+        break;
+      case "end-session":
+        world.endSession(this, effect.nodeId);
         break;
       case "mark":
         disk.mark = effect.version;
@@ -222,7 +248,7 @@ export class SimNode implements SimHost {
   present(): string[] {
     return this.core
       .members()
-      .filter(({ status }) => status === "alive" || status === "suspect" || status === "one-way")
+      .filter(isPresent)
       .map(({ nodeId }) => nodeId);
   }
 

@@ -261,6 +261,8 @@ export class SimPython implements SimHost {
           return answer(new Uint8Array());
         case MessageType.DATA:
           return answer(new TextEncoder().encode("OK"));
+        default:
+          return refusal(404, "");
       }
     } catch {
       return refusal(500, "");

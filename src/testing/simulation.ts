@@ -11,6 +11,7 @@ import type { DsnError } from "../errors.ts";
 import type { Effect, Input } from "../protocol/index.ts";
 import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
+import { anyName, isNativeType } from "../wire/native-type.ts";
 import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
@@ -19,6 +20,7 @@ import { SimDatagrams } from "./sim-datagrams.ts";
 import { type LinkOptions, SimNetwork } from "./sim-network.ts";
 import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
+import { SimSessions } from "./sim-sessions.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -49,6 +51,8 @@ export interface AddOptions {
   readonly address?: string;
   /** It takes and sends datagrams too. */
   readonly datagrams?: boolean;
+  /** It uses sessions with all that do. @default false */
+  readonly sessions?: boolean;
 }
 
 /** What is otherwise than before when a node starts again. */
@@ -82,8 +86,6 @@ export class Simulation {
   readonly network: SimNetwork;
   /** What carries requests: for taps and liars. */
   readonly carrier: SimCarrier;
-  /** What must hold in every run; {@link verify} looks. */
-  readonly promises = new Promises();
   /** A fingerprint of all that happened. */
   readonly trace = new Trace();
   /** What signs and verifies. */
@@ -98,8 +100,12 @@ export class Simulation {
   readonly pythons = new Map<string, SimPython>();
   /** Names of nodes that lie: nobody needs to agree with them. */
   readonly liars = new Set<string>();
+  /** What must hold in every run; {@link verify} looks. */
+  readonly promises = new Promises(this.liars);
   /** Whether the end of a process closes its connections, as a TCP stack does. */
   closesConnections = true;
+  /** Sessions between nodes that use them. */
+  readonly sessions: SimSessions;
   readonly #world: SimWorld;
   readonly #disks = new Map<string, SimDisk>();
   readonly #added = new Map<string, AddOptions>();
@@ -117,12 +123,23 @@ export class Simulation {
     this.engine = options.engine ?? createToySignatures();
     this.network = new SimNetwork(this.clock, this.random, options);
     this.carrier = new SimCarrier(this.clock, this.network, this.trace, () => this.hosts());
+    this.sessions = new SimSessions({
+      clock: this.clock,
+      network: this.network,
+      nodeAt: (host) =>
+        [...this.nodes.values()].find(
+          ({ address, name }) => address === host || `${name}.sim` === host,
+        ),
+      note: (from, to, { type, payload }) =>
+        this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload),
+    });
     this.#world = {
       engine: this.engine,
       random: this.random,
       entropy: this.entropy,
       nowMs: () => this.clock.nowMs,
       later: (node, input) => this.#later(node, input),
+      endSession: (node, nodeId) => this.sessions.end(node, nodeId),
       transmit: (node, effect) => this.#transmit(node, effect),
       wakeAt: (node, atMs) => this.#wakeAt(node, atMs),
       signing: (node, message) => this.promises.signed(node.nodeId, message),
@@ -151,7 +168,10 @@ export class Simulation {
   add(name: string, options: AddOptions = {}): SimNode {
     this.#added.set(name, options);
     const cloned = options.cloneOf === undefined ? undefined : this.#disks.get(options.cloneOf);
-    if (cloned !== undefined) this.#disks.set(name, { ...cloned, pins: new Map(cloned.pins) });
+    if (cloned !== undefined) {
+      const copy = { pins: new Map(cloned.pins), natives: new Set(cloned.natives) };
+      this.#disks.set(name, { ...cloned, ...copy });
+    }
     return this.#start(name, options);
   }
 
@@ -171,6 +191,7 @@ export class Simulation {
     node.running = false;
     this.#wakes.delete(node);
     if (this.closesConnections) this.#closeConnections(node);
+    this.sessions.died(node, this.closesConnections);
   }
 
   #closeConnections(dead: SimNode): void {
@@ -237,6 +258,7 @@ export class Simulation {
       whitelist: options.whitelist ?? [],
       skewSeconds: options.skewSeconds ?? 0,
       datagrams: options.datagrams === true ? (node) => this.#datagramsOf(node) : undefined,
+      sessions: options.sessions === true,
     });
     this.nodes.set(name, node);
     const bootstrap = (options.join ?? []).map((host) => ({
@@ -274,7 +296,7 @@ export class Simulation {
   }
 
   #newDisk(): SimDisk {
-    return { keyPair: this.newKeyPair(), pins: new Map(), mark: undefined };
+    return { keyPair: this.newKeyPair(), pins: new Map(), mark: undefined, natives: new Set() };
   }
 
   /** An identity, from the seed. */
@@ -351,11 +373,22 @@ export class Simulation {
 
   #transmit(from: SimNode, effect: Extract<Effect, { kind: "request" }>): void {
     const { targets, type, payload, timeoutMs, answerBytesMax } = effect;
-    if (type === MessageType.UPDATE) this.promises.sent(from, payload);
     const replied = (index: number, reply: Reply) => {
       const exchange = targets[index]?.exchange;
       if (exchange !== undefined) from.step({ kind: "reply", exchange, reply });
     };
+    if (isNativeType(type)) {
+      const counter = `${from.name} ${anyName(type)}`;
+      const { sent } = this.carrier;
+      sent.set(counter, (sent.get(counter) ?? 0) + targets.length);
+      for (const [index, { to }] of targets.entries()) {
+        this.sessions.request(from, { to, type, payload, timeoutMs }, (reply) =>
+          replied(index, reply),
+        );
+      }
+      return;
+    }
+    if (type === MessageType.UPDATE) this.promises.sent(from, payload);
     const addresses = targets.map(({ to }) => to);
     if (from.datagrams !== undefined) {
       const options = { timeoutMs, answerBytesMax };

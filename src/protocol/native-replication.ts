@@ -1,0 +1,67 @@
+/**
+ * Replication over sessions, put together: what is pushed, what is taken, and what is compared.
+ * @module
+ */
+import type { Alerts } from "./alerts.ts";
+import { AntiEntropy } from "./anti-entropy.ts";
+import type { Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Member } from "./member.ts";
+import type { Members } from "./members.ts";
+import { NativeItems } from "./native-items.ts";
+import { NativePush, type NativePushHooks } from "./native-push.ts";
+import { NativeTake } from "./native-take.ts";
+import { OwnProofs } from "./own-proofs.ts";
+import type { OwnSightings } from "./own-sightings.ts";
+import type { OwnState } from "./own-state.ts";
+
+export interface NativeReplicationParts {
+  readonly kernel: Kernel;
+  readonly own: OwnState;
+  readonly members: Members;
+  readonly alerts: Alerts;
+  readonly sightings: OwnSightings;
+  readonly me: { readonly nodeId: string; readonly publicKey: Uint8Array };
+  /** Whether states of others are passed on: a node with a whitelist does not. */
+  readonly relays: boolean;
+  readonly replicaBytesMax: number;
+}
+
+export interface NativeReplicationHooks extends NativePushHooks {
+  /** A state packet of a Python owner that a native peer passed on. */
+  readonly takePacket: (member: Member, packet: Uint8Array) => Flow;
+  /** We stepped over a version of ours that a peer has shown: all are to get the new one. */
+  readonly onLeap: () => void;
+  /** An owner has proven a version. */
+  readonly onProven: (owner: Member) => void;
+}
+
+export class NativeReplication {
+  readonly items: NativeItems;
+  readonly push: NativePush;
+  readonly take: NativeTake;
+  readonly antiEntropy: AntiEntropy;
+
+  constructor(parts: NativeReplicationParts, hooks: NativeReplicationHooks) {
+    const { kernel, own, members, alerts, sightings, me, relays, replicaBytesMax } = parts;
+    const { nodeId } = me;
+    const proofs: OwnProofs = new OwnProofs(kernel, own, nodeId, (proof) =>
+      this.push.proved(proof),
+    );
+    this.items = new NativeItems(kernel, own, proofs, members, { nodeId, relays });
+    this.push = new NativePush({ kernel, own, members, proofs, items: this.items, nodeId }, hooks);
+    this.take = new NativeTake({
+      kernel,
+      members,
+      alerts,
+      sightings,
+      me,
+      replicaBytesMax,
+      takePacket: hooks.takePacket,
+      onLeap: hooks.onLeap,
+      onProven: hooks.onProven,
+      onAstray: (owner) => kernel.spawn(this.antiEntropy.compare(owner, true)),
+    });
+    this.antiEntropy = new AntiEntropy(kernel, this.items, this.push, this.take, nodeId);
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Answers what comes on sessions. Who sends has proved who it is, so nothing in a message has to.
+ * @module
+ */
+import type { ProvenPeer } from "../wire/exchange.ts";
+import { decodeStates, encodeStateAcks, type StateItem } from "../wire/native-states.ts";
+import { NativeType } from "../wire/native-type.ts";
+import type { Directory } from "./directory.ts";
+import type { Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member } from "./member.ts";
+import type { Members } from "./members.ts";
+import type { Messaging } from "./messaging.ts";
+import type { NativeReplication } from "./native-replication.ts";
+import * as refusals from "./refusal.ts";
+import type { Relays } from "./relays.ts";
+import { sameBytes, type Trust } from "./trust.ts";
+
+const NOTHING = new Uint8Array();
+
+export interface NativeServingParts {
+  readonly kernel: Kernel;
+  readonly nodeId: string;
+  readonly members: Members;
+  readonly trust: Trust;
+  readonly replication: NativeReplication;
+  readonly directory: Directory;
+  readonly relays: Relays;
+  readonly messaging: Messaging;
+  /** A node that we do not list is there after all. */
+  readonly onAbsentPeer: (member: Member) => void;
+}
+
+/** What is answered, and what is done once that is on its way. */
+export interface Served {
+  readonly payload: Uint8Array;
+  readonly afterwards?: (() => void) | undefined;
+}
+
+export class NativeServing {
+  readonly #parts: NativeServingParts;
+
+  constructor(parts: NativeServingParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {Refusal} of a peer that has to say HELLO first, or of bytes that say nothing. */
+  *answer(type: NativeType, payload: Uint8Array, peer: ProvenPeer): Flow<Served> {
+    const member = this.#memberOf(peer);
+    const { replication, directory, relays, messaging } = this.#parts;
+    switch (type) {
+      case NativeType.ALIVE:
+        return { payload: NOTHING };
+      case NativeType.BYTES:
+        return { payload: NOTHING, afterwards: messaging.answerBytes(payload, peer) };
+      case NativeType.STATES: {
+        const acks = yield* replication.take.take(member, readStates(payload));
+        return { payload: encodeStateAcks(acks) };
+      }
+      case NativeType.DIGEST:
+        return { payload: replication.antiEntropy.answer(member, payload) };
+      case NativeType.MEMBERS:
+        return { payload: directory.answer(member, payload) };
+      case NativeType.RELAY:
+        return { payload: yield* relays.answer(member, payload) };
+    }
+  }
+
+  /** The process that has proved itself must be the one that we know by its HELLO. */
+  #memberOf({ nodeId, publicKey, incarnation }: ProvenPeer): Member {
+    const { members, trust, kernel } = this.#parts;
+    if (!trust.admits(nodeId, publicKey)) {
+      throw refusals.notWhitelisted(nodeId, this.#parts.nodeId);
+    }
+    const member = members.get(nodeId);
+    const isKnown =
+      member !== undefined &&
+      sameBytes(member.publicKey, publicKey) &&
+      member.native?.incarnation === incarnation;
+    if (!isKnown) throw refusals.notInAddressBook(nodeId, true);
+    if (member.provisional) {
+      member.provisional = false;
+      trust.pin(nodeId, publicKey);
+      trust.pinNative(nodeId);
+    }
+    member.heardMs = kernel.now.monotonicMs;
+    if (!isPresent(member) || member.status === "relayed") this.#parts.onAbsentPeer(member);
+    return member;
+  }
+}
+
+function readStates(payload: Uint8Array): StateItem[] {
+  try {
+    return decodeStates(payload);
+  } catch {
+    throw refusals.malformed();
+  }
+}
