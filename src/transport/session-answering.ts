@@ -131,4 +131,3 @@ export class SessionAnswering {
     if (!this.#link.send(frame)) this.refuse(id, type, 503, "");
   }
 }
-

@@ -6,6 +6,7 @@ import type { AnyType } from "../wire/native-type.ts";
 import type { ByteBudget } from "./body.ts";
 import type { CarrierListener } from "./carrier.ts";
 import type { SessionLimits } from "./limits.ts";
+import type { Session } from "./session.ts";
 import type { Deadlines } from "./session-deadlines.ts";
 import type { SendingTurn } from "./session-link.ts";
 
@@ -17,6 +18,8 @@ export interface SessionContext {
   readonly turn: SendingTurn;
   /** Milliseconds on a clock that never steps back. */
   readonly monotonicMs: () => number;
+  /** Sessions that have ended and whose connections have not. */
+  readonly lingering: Set<Session>;
   /** Who is told; nobody as long as the carrier is not attached to a server. */
   readonly listener: () => CarrierListener<AnyType> | undefined;
 }

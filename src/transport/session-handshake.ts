@@ -118,7 +118,11 @@ export class SessionHandshake implements FrameSink {
     }
     const { auth, body, signature } = decoded;
     const { role, identity } = this.#options;
-    const message = authSignedPart(role === "dialler" ? "acceptor" : "dialler", body, this.#exporter);
+    const message = authSignedPart(
+      role === "dialler" ? "acceptor" : "dialler",
+      body,
+      this.#exporter,
+    );
     if (!identity.verify(auth.publicKey, message, signature)) {
       return this.#refuse(401, "The signature of the session does not verify");
     }
@@ -183,7 +187,9 @@ export class SessionHandshake implements FrameSink {
 }
 
 function isExpected(peer: ProvenPeer, expected: NonNullable<Target["peer"]>): boolean {
-  return peer.nodeId === expected.nodeId && Buffer.compare(peer.publicKey, expected.publicKey) === 0;
+  return (
+    peer.nodeId === expected.nodeId && Buffer.compare(peer.publicKey, expected.publicKey) === 0
+  );
 }
 
 function isOurselves(peer: ProvenPeer, identity: SessionIdentity): boolean {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { TLSSocket } from "node:tls";
-import { Lanes, WRITE_BYTES_MAX } from "./session-lanes.ts";
+import { type Lanes, WRITE_BYTES_MAX } from "./session-lanes.ts";
 import type { Outgoing } from "./session-outgoing.ts";
 import { WriteBuffers } from "./session-write-buffers.ts";
 

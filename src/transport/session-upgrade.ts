@@ -76,14 +76,18 @@ function isSessionUpgrade({ headers }: IncomingMessage): boolean {
 /** Answers with 101; what follows on the socket is the session's. */
 export function switchToSession(socket: Socket, head: Buffer): void {
   prepare(socket, head);
-  socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${PROTOCOL}\r\n\r\n`);
+  socket.write(
+    `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${PROTOCOL}\r\n\r\n`,
+  );
 }
 
 /** Answers with another status, and closes. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
   socket.on("error", () => socket.destroy());
   socket.once("finish", () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} \r\nServer: dsn\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} \r\nServer: dsn\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
 }
 
 /** The time limits of HTTP end here. */

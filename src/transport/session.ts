@@ -85,7 +85,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
       this.#why = describe(error);
     });
     socket.once("end", () => this.#end(false));
-    socket.once("close", () => this.#end(false));
+    socket.once("close", () => this.#closed());
   }
 
   /** New requests may be asked on it. */
@@ -139,15 +139,26 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   }
 
   onDue(): void {
+    if (this.#ended) return this.#link.destroy();
     if (!this.#draining) return this.drain();
     this.#why = "the peer did not let go of a session that another one had replaced";
     this.#end(true);
   }
 
-  /** Ends it at once. */
+  /** Requests in flight fail as closed. */
+  stopAsking(detail: string): void {
+    for (const ask of this.#asks.takeAll()) ask.fail("closed", detail);
+  }
+
+  /** Ends it. What is being sent still goes out, if the other side takes it soon. */
   end(why: string): void {
     this.#why = why;
     this.#end(true);
+  }
+
+  /** Closes the connection of a session that has ended, whatever is on its way. */
+  destroy(): void {
+    this.#link.destroy();
   }
 
   onFrame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
@@ -277,10 +288,20 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     this.#end(false);
   }
 
+  #closed(): void {
+    this.#end(false);
+    this.#context.lingering.delete(this);
+    this.#context.deadlines.delete(this);
+  }
+
   #end(ours: boolean): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#context.deadlines.delete(this);
+    const { deadlines, monotonicMs, limits, lingering } = this.#context;
+    deadlines.delete(this);
+    // Last words may be on their way, but not for ever.
+    lingering.add(this);
+    deadlines.add(this, monotonicMs() + limits.closeGraceMs);
     if (ours) this.#link.end();
     else this.#link.destroy();
     this.#incoming.release();
