@@ -138,7 +138,10 @@ class Accepting implements Waiting {
   #prove(): void {
     const { onFault } = this.#options;
     // A session ticket, or whatever else went past the network key.
-    if (!this.#tls.named()) return this.end();
+    if (!this.#tls.named()) {
+      this.end();
+      return;
+    }
     try {
       new SessionHandshake(this.#tls.socket, {
         role: "acceptor",

@@ -112,10 +112,9 @@ export class SessionAnswering {
     const { id, type } = inbound;
     this.#later.delete(id);
     this.#context.deadlines.delete(inbound);
-    if (outcome.kind === "answer") return this.#answer(id, type, outcome.payload);
-    const { status, text } = outcome;
-    const isError = Number.isInteger(status) && status >= 400 && status <= 599;
-    this.refuse(id, type, isError ? status : 500, isError ? text : "");
+    if (outcome.kind === "answer") this.#answer(id, type, outcome.payload);
+    else if (isErrorStatus(outcome.status)) this.refuse(id, type, outcome.status, outcome.text);
+    else this.refuse(id, type, 500, "");
   };
 
   #answer(id: number, type: AnyType, payload: Uint8Array): void {
@@ -130,4 +129,8 @@ export class SessionAnswering {
     const frame = new Outgoing(lane, FrameKind.ANSWER, id, type, payload);
     if (!this.#link.send(frame)) this.refuse(id, type, 503, "");
   }
+}
+
+function isErrorStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 400 && status <= 599;
 }

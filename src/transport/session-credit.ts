@@ -10,8 +10,8 @@
 
 /** How much of the way down to a smaller window is gone with each measurement. */
 const SHRINKING = 1 / 8;
-/** The round trip is the least of the recent ones; it may have become longer meanwhile. */
-const ROUND_TRIP_GROWTH = 1.02;
+/** The round trip is the least of the recent ones: those longer ago count less and less. */
+const ROUND_TRIP_MEMORY_MS = 10_000;
 /** A shorter one is the grain of the clock. */
 const ROUND_TRIP_MS_MIN = 0.05;
 
@@ -73,7 +73,7 @@ export class CreditGranter {
 
   #measured(nowMs: number): void {
     const tookMs = Math.max(ROUND_TRIP_MS_MIN, nowMs - this.#sinceMs);
-    this.#roundTripMs = Math.min(tookMs, this.#roundTripMs * ROUND_TRIP_GROWTH);
+    this.#roundTripMs = Math.min(tookMs, this.#roundTripMs * (1 + tookMs / ROUND_TRIP_MEMORY_MS));
     const rate = (this.#came - this.#cameBefore) / tookMs;
     const { creditBytesMin, creditBytesMax } = this.#limits;
     const wanted = Math.round(2 * rate * this.#roundTripMs);

@@ -122,8 +122,8 @@ export class SessionDial implements AskHolder, Waiting {
   }
 
   #onHandshake(socket: TLSSocket, result: HandshakeResult): void {
-    if (result.kind !== "live") return this.#settle(result);
-    this.#settle({ kind: "live", connection: connectionOf(socket, result) });
+    const isLive = result.kind === "live";
+    this.#settle(isLive ? { kind: "live", connection: connectionOf(socket, result) } : result);
   }
 
   #fail(reason: FailureReason, detail: string): void {

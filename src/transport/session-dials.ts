@@ -32,7 +32,11 @@ export class SessionDials {
   add(ask: SessionAsk): void {
     const key = keyOf(ask.to);
     const known = this.#dials.get(key);
-    if (known !== undefined) return known.add(ask);
+    if (known === undefined) this.#dial(key, ask);
+    else known.add(ask);
+  }
+
+  #dial(key: string, ask: SessionAsk): void {
     const options = this.#options.options();
     if (options === undefined) {
       queueMicrotask(() => ask.fail("unreachable", "this node does not take part in sessions yet"));
@@ -58,7 +62,10 @@ export class SessionDials {
   #onResult(key: string, dial: SessionDial, result: DialResult): void {
     this.#dials.delete(key);
     const asks = takeAll(dial);
-    if (result.kind === "live") return this.#options.onLive(dial.to, result, asks);
+    if (result.kind === "live") {
+      this.#options.onLive(dial.to, result, asks);
+      return;
+    }
     for (const ask of asks) {
       if (!sameAddress(ask.to, dial.to) && !isOver(result)) this.#options.onOther(ask);
       else if (result.kind === "refused") ask.settle(result);

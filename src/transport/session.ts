@@ -6,7 +6,7 @@
  * @module
  */
 import type { TLSSocket } from "node:tls";
-import { type AnyType, isAnyType } from "../wire/native-type.ts";
+import { isAnyType } from "../wire/native-type.ts";
 import type { ProvenPeer } from "./carrier.ts";
 import { describe } from "./http-reading.ts";
 import { SessionAnswering } from "./session-answering.ts";
@@ -139,10 +139,9 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   }
 
   onDue(): void {
-    if (this.#ended) return this.#link.destroy();
-    if (!this.#draining) return this.drain();
-    this.#why = "the peer did not let go of a session that another one had replaced";
-    this.#end(true);
+    if (this.#ended) this.#link.destroy();
+    else if (this.#draining) this.end("the peer did not let go of a session that was replaced");
+    else this.drain();
   }
 
   /** Requests in flight fail as closed. */
@@ -224,13 +223,16 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   }
 
   take(id: number, isRequest: boolean, type: number, payload: Uint8Array): void {
-    if (isRequest) return this.#onRequest(id, type, payload);
+    if (isRequest) {
+      this.#onRequest(id, type, payload);
+      return;
+    }
     this.#asks.answered(id, payload);
     this.#sayDrained();
   }
 
   #onRequest(id: number, type: number, payload: Uint8Array): void {
-    if (isAnyType(type)) this.#answering.handle(id, type satisfies AnyType, payload);
+    if (isAnyType(type)) this.#answering.handle(id, type, payload);
     else this.#answering.refuse(id, type, 501, "");
   }
 
