@@ -123,11 +123,7 @@ export class SessionAsks implements AskHolder {
     if (ask === undefined) return;
     this.#open.delete(id);
     ask.holder = undefined;
-    try {
-      ask.settle(reply);
-    } catch (error) {
-      this.#context.listener()?.onFault?.(error);
-    }
+    ask.settle(reply);
   }
 
   /** Begins again after four billion, and leaves out those in flight. */

@@ -154,8 +154,11 @@ export class SessionCarrier {
     options: RequestOptions,
     onReply: (index: number, reply: Reply) => void,
   ): void {
+    const guardedReply = (index: number, reply: Reply) => {
+      guarded(this.#context, () => onReply(index, reply));
+    };
     for (const [index, target] of to.entries()) {
-      this.#ask(target, message, options, index, onReply);
+      this.#ask(target, message, options, index, guardedReply);
     }
   }
 
@@ -214,6 +217,7 @@ export class SessionCarrier {
     const { deadlines, monotonicMs, limits } = this.#context;
     const dueMs = monotonicMs() + options.timeoutMs;
     const ask = new SessionAsk(to, message, options, deadlines, dueMs, index, onReply);
+    if (options.signal?.aborted === true) return;
     if (this.#closing !== undefined) {
       queueMicrotask(() => ask.fail("closed", CLOSED));
     } else if (message.payload.length > limits.requestBytesMax[message.type]) {
@@ -225,7 +229,10 @@ export class SessionCarrier {
   #send(ask: SessionAsk): void {
     const session = this.#table.find(ask.to);
     if (session === undefined) this.#dials.add(ask);
-    else session.ask(ask);
+    else if (!session.ask(ask)) {
+      const detail = `${session.waitingBytes} bytes wait for this peer already`;
+      queueMicrotask(() => ask.fail("no-answer", detail));
+    }
   }
 
   #createDials(): SessionDials {

@@ -2,7 +2,7 @@
  * How many bytes of bulk a receiver lets the other side have on the way.
  *
  * Little, or what is small and comes behind them waits: the buffers of the system take megabytes
- * before they push back. Enough, or the connection idles: twice what arrives in one round trip.
+ * before they push back. Enough, or the connection idles: what arrives in two round trips.
  * Both are measured on the slices themselves: a byte that could only be sent after credit was
  * granted has taken at least a round trip since then.
  * @module
@@ -10,6 +10,11 @@
 
 /** How much of the way down to a smaller window is gone with each measurement. */
 const SHRINKING = 1 / 8;
+/**
+ * Credit is granted when half of it is used, so that a measurement finds half a window in a round
+ * trip. Three times that lets the window grow as long as the rate does.
+ */
+const WINDOW_PER_ROUND_TRIP = 3;
 /** The round trip is the least of the recent ones: those longer ago count less and less. */
 const ROUND_TRIP_MEMORY_MS = 10_000;
 /** A shorter one is the grain of the clock. */
@@ -76,7 +81,7 @@ export class CreditGranter {
     this.#roundTripMs = Math.min(tookMs, this.#roundTripMs * (1 + tookMs / ROUND_TRIP_MEMORY_MS));
     const rate = (this.#came - this.#cameBefore) / tookMs;
     const { creditBytesMin, creditBytesMax } = this.#limits;
-    const wanted = Math.round(2 * rate * this.#roundTripMs);
+    const wanted = Math.round(WINDOW_PER_ROUND_TRIP * rate * this.#roundTripMs);
     const target = Math.min(creditBytesMax, Math.max(creditBytesMin, wanted));
     if (target > this.#window) this.#window = target;
     else this.#window -= Math.floor((this.#window - target) * SHRINKING);

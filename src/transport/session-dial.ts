@@ -97,6 +97,8 @@ export class SessionDial implements AskHolder, Waiting {
       raw.destroy();
       return;
     }
+    // It would take the connection with it.
+    this.#request = undefined;
     const socket = this.#options.tls.dial(raw);
     this.#socket = socket;
     const onError = (error: Error) => this.#settle(resultOfTls(error));

@@ -15,6 +15,8 @@ interface Entry {
   current: Session;
   /** Where we dialled it. */
   readonly addresses: Set<string>;
+  /** The last session that could be used has ended, and not by us. */
+  lost: boolean;
 }
 
 /** What the table knows of us. */
@@ -74,6 +76,7 @@ export class SessionTable {
       entry.addresses.add(address);
     }
     entry.sessions.add(session);
+    entry.lost = false;
     this.#size++;
     for (const other of entry.sessions) {
       if (other === session || other.draining) continue;
@@ -87,15 +90,15 @@ export class SessionTable {
     const entry = this.#entries.get(nodeId);
     if (entry?.sessions.delete(session) !== true) return;
     this.#size--;
-    if (entry.current === session) {
-      for (const other of entry.sessions) if (!other.draining) entry.current = other;
-    }
+    const next = [...entry.sessions].find((other) => !other.draining);
+    if (next === undefined && !ours) entry.lost = true;
+    if (next !== undefined && entry.current === session) entry.current = next;
     if (entry.sessions.size > 0) return;
     this.#entries.delete(nodeId);
     for (const address of entry.addresses) {
       if (this.#nodeAt.get(address) === nodeId) this.#nodeAt.delete(address);
     }
-    if (!ours) this.#onLost(session.peer);
+    if (entry.lost) this.#onLost(session.peer);
   }
 
   #choose(entry: Entry, other: Session, session: Session, us: TableIdentity): void {
@@ -132,7 +135,7 @@ export class SessionTable {
 }
 
 function newEntry(session: Session): Entry {
-  return { sessions: new Set(), current: session, addresses: new Set() };
+  return { sessions: new Set(), current: session, addresses: new Set(), lost: false };
 }
 
 function isKeyOf(peer: ProvenPeer, publicKey: Uint8Array | undefined): boolean {

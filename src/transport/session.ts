@@ -116,10 +116,9 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     return this.#link.lanes.bytes;
   }
 
-  /** Its reply is told to the ask. */
-  ask(ask: SessionAsk): void {
-    if (this.#asks.send(ask)) return;
-    ask.fail("no-answer", `${this.waitingBytes} bytes wait for this peer already`);
+  /** @returns false, and takes nothing, when too much waits already. */
+  ask(ask: SessionAsk): boolean {
+    return this.#asks.send(ask);
   }
 
   /** Another session has taken its place. What is in flight here ends here. */
@@ -161,6 +160,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   }
 
   onFrame(kind: number, id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#ended) return false;
     switch (kind) {
       case FrameKind.ANSWER:
         this.#asks.answered(id, viewOf(bytes, start, end));
@@ -193,6 +193,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   }
 
   onSlice(bytes: Uint8Array, start: number, end: number): boolean {
+    if (this.#ended) return false;
     const grant = this.#incoming.slice(bytes, start, end);
     if (grant < 0) return this.#malformed("a slice that was not announced, or not granted");
     if (grant > 0) {
