@@ -39,7 +39,7 @@ export class ConnectionGuard {
     return this.#names.get(socket) ?? plainAddress(socket.remoteAddress ?? "");
   }
 
-  /** A request on this connection was answered with 200. */
+  /** A request on this connection was answered with 200, or its session has begun. */
   proven(socket: Socket): void {
     const source = this.#sources.get(this.sourceOf(socket));
     if (source?.unproven.delete(socket) === true) source.proven.add(socket);

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Seal } from "../crypto/seal.ts";
 import { DsnError } from "../errors.ts";
 import { formatAddress } from "../wire/exchange.ts";
@@ -33,6 +33,9 @@ export interface HttpCarrierOptions {
 export interface HttpCarrier extends Carrier {
   /** The server behind the port, so that other carriers can take its `upgrade` requests. */
   readonly httpServer: Server;
+
+  /** The node at the other end of a connection to this server has proved itself. */
+  proven(connection: Socket): void;
 }
 
 /** Connections that the system holds ready for us to accept. The reference has 5. */
@@ -104,6 +107,10 @@ class NodeHttpCarrier implements HttpCarrier {
     onReply: (index: number, reply: Reply) => void,
   ): void {
     this.#asking.ask(to, message, options, onReply);
+  }
+
+  proven(connection: Socket): void {
+    this.#serving.proven(connection);
   }
 
   close(): Promise<void> {

@@ -8,6 +8,7 @@
  * @module
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Seal } from "../crypto/seal.ts";
 import { type MessageType, messageTypeOfPath } from "../wire/message-type.ts";
 import { BodyCollector, type ByteBudget } from "./body.ts";
@@ -86,6 +87,11 @@ export class HttpServing {
   /** Who answers. To be set before the server listens. */
   set listener(listener: CarrierListener) {
     this.#listener = listener;
+  }
+
+  /** Another carrier knows who is at the other end of this connection. */
+  proven(connection: Socket): void {
+    this.#guard.proven(connection);
   }
 
   /** Stops accepting, lets running answers finish for a moment, then closes every connection. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { MessageType } from "../wire/message-type.ts";
+import { type AnyType, NativeType } from "../wire/native-type.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -122,3 +123,71 @@ export const DEFAULT_UDP_LIMITS: UdpLimits = {
 export function transferMsMax(bytes: number, limits: CarrierLimits): number {
   return limits.bodyGraceMs + Math.ceil((bytes * 1000) / limits.bodyBytesPerSecondMin);
 }
+
+/** What others can make sessions hold. */
+export interface SessionLimits {
+  /** Connections that strangers have begun and not yet proved themselves on. */
+  readonly handshakesMax: number;
+  /** The same, from one IP address. */
+  readonly handshakesPerSourceMax: number;
+  /** Milliseconds from the beginning of a connection until both sides have proved themselves. */
+  readonly handshakeMsMax: number;
+  /** Sessions that others began. */
+  readonly sessionsMax: number;
+  /** Largest request, in bytes. Larger ones are refused with 413. */
+  readonly requestBytesMax: Readonly<Record<AnyType, number>>;
+  /** Largest answer that is sent, in bytes. */
+  readonly answerBytesMax: number;
+  /** Bytes that wait in one lane of a session, of messages that fit one frame. */
+  readonly laneBytesMax: number;
+  /** Bytes that wait in the lane of larger messages. */
+  readonly bulkBytesMax: number;
+  /** Bytes of larger messages that are coming in, of all sessions together. */
+  readonly incomingBytesMax: number;
+  /** Requests of one peer that are being handled. More are refused with 503. */
+  readonly runningMax: number;
+  /** Milliseconds for a handler to answer; then the asker is refused with 500. */
+  readonly answerTimeoutMs: number;
+  /** Credit for bulk at the beginning of a session, in bytes. */
+  readonly creditBytesMin: number;
+  /** Largest credit for bulk that a receiver has open, in bytes. */
+  readonly creditBytesMax: number;
+  /** Milliseconds without a byte, with a request unanswered, after which another session is dialled. */
+  readonly silenceMsMax: number;
+  /** Sessions dialled in both directions within so many milliseconds are one intention. */
+  readonly tieMsMax: number;
+  /** Milliseconds for a session that another one has replaced to end. */
+  readonly drainMsMax: number;
+  /** Milliseconds that running answers get when the carrier closes. */
+  readonly closeGraceMs: number;
+}
+
+const { bodyBytesMax } = DEFAULT_LIMITS;
+
+export const DEFAULT_SESSION_LIMITS: SessionLimits = {
+  handshakesMax: 128,
+  handshakesPerSourceMax: 64,
+  handshakeMsMax: 5_000,
+  sessionsMax: 1024,
+  requestBytesMax: {
+    ...bodyBytesMax,
+    [NativeType.ALIVE]: 64 * KIB,
+    [NativeType.BYTES]: bodyBytesMax[MessageType.DATA],
+    [NativeType.STATES]: 16 * MIB,
+    [NativeType.DIGEST]: 16 * MIB,
+    [NativeType.MEMBERS]: 4 * MIB,
+    [NativeType.RELAY]: 64 * KIB,
+  },
+  answerBytesMax: bodyBytesMax[MessageType.DATA],
+  laneBytesMax: 8 * MIB,
+  bulkBytesMax: 128 * MIB,
+  incomingBytesMax: 256 * MIB,
+  runningMax: 16_384,
+  answerTimeoutMs: DEFAULT_LIMITS.answerTimeoutMs,
+  creditBytesMin: 64 * KIB,
+  creditBytesMax: 4 * MIB,
+  silenceMsMax: 1_000,
+  tieMsMax: 2_000,
+  drainMsMax: 30_000,
+  closeGraceMs: DEFAULT_LIMITS.closeGraceMs,
+};

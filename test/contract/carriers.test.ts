@@ -5,6 +5,7 @@ import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
 import { MemoryNetwork } from "../../src/transport/memory-network.ts";
 import { describeCarrier } from "./carrier.ts";
 import type { Faults } from "./lossy-udp-proxy.ts";
+import { createSessionCarrier } from "./session-nodes.ts";
 import { createUdpAndHttp, UdpUse } from "./udp-and-http.ts";
 
 const sealed = (fill: number) => () =>
@@ -106,3 +107,18 @@ describeUdpAndHttp("udp+http, with UDP blocked", { faults: blocked }, (use) => {
   expect(use.asked).toBe(0);
   expect(use.dropped).toBeGreaterThan(10);
 });
+
+function describeSession(name: string, host: string, networkKey: Uint8Array | undefined): void {
+  describeCarrier(name, {
+    create: () => createSessionCarrier(networkKey),
+    ...(networkKey === undefined ? {} : { createStranger: () => createSessionCarrier(OTHER_KEY) }),
+    host,
+    sealed: false,
+  });
+}
+
+const OUR_KEY = new Uint8Array(16).fill(1);
+const OTHER_KEY = new Uint8Array(16).fill(2);
+describeSession("session, with a network key", "127.0.0.1", OUR_KEY);
+describeSession("session, without", "127.0.0.1", undefined);
+if (hasIpv6) describeSession("session, over IPv6", "::1", OUR_KEY);

@@ -1,0 +1,76 @@
+/**
+ * One frame, or one message in slices, on its way out of a session.
+ * @module
+ */
+import { MessageType } from "../wire/message-type.ts";
+import { type AnyType, NativeType } from "../wire/native-type.ts";
+import { FrameKind, HEADER_BYTES, SLICE_BYTES_MAX, WHOLE_BYTES_MAX } from "./session-frame.ts";
+
+/** Frames of one lane keep their order; a lower number goes first. */
+export const Lane = { LIVENESS: 0, STATE: 1, MESSAGES: 2, BULK: 3 } as const;
+export type Lane = (typeof Lane)[keyof typeof Lane];
+export const LANES = 4;
+
+const LANE_OF_TYPE: readonly Lane[] = laneTable({
+  [MessageType.HELLO]: Lane.LIVENESS,
+  [MessageType.PING]: Lane.LIVENESS,
+  [NativeType.ALIVE]: Lane.LIVENESS,
+  [NativeType.RELAY]: Lane.LIVENESS,
+  [MessageType.PEERS]: Lane.STATE,
+  [MessageType.UPDATE]: Lane.STATE,
+  [NativeType.STATES]: Lane.STATE,
+  [NativeType.DIGEST]: Lane.STATE,
+  [NativeType.MEMBERS]: Lane.STATE,
+  [MessageType.DATA]: Lane.MESSAGES,
+  [NativeType.BYTES]: Lane.MESSAGES,
+});
+
+function laneTable(lanes: Readonly<Record<AnyType, Lane>>): Lane[] {
+  const table: Lane[] = [];
+  for (const [type, lane] of Object.entries(lanes)) table[Number(type)] = lane;
+  return table;
+}
+
+/** Where a message or the answer to it waits: large ones together, those about life excepted. */
+export function laneOf(type: AnyType, payloadBytes: number): Lane {
+  const lane = LANE_OF_TYPE[type] ?? Lane.MESSAGES;
+  const wholeMax = lane === Lane.LIVENESS ? WHOLE_BYTES_MAX : SLICE_BYTES_MAX;
+  return payloadBytes <= wholeMax ? lane : Lane.BULK;
+}
+
+const NOTHING = new Uint8Array(0);
+
+export class Outgoing {
+  readonly lane: Lane;
+  readonly kind: FrameKind;
+  readonly id: number;
+  /** Of a request, or of the request that is answered; 0 for frames that are no message. */
+  readonly type: number;
+  /** Not copied before it is written: it must not change until then. */
+  payload: Uint8Array;
+  /** Of a message in slices: bytes written so far, -1 before BEGIN. */
+  offset = -1;
+  /** Handed to the connection to its last byte: the other side may have it. */
+  written = false;
+  /** Not wanted any more: to be skipped. */
+  dropped = false;
+
+  constructor(lane: Lane, kind: FrameKind, id: number, type: number, payload: Uint8Array) {
+    this.lane = lane;
+    this.kind = kind;
+    this.id = id;
+    this.type = type;
+    this.payload = payload;
+  }
+
+  /** Bytes of the frame; of a message in slices, those of its payload. */
+  get size(): number {
+    if (this.lane === Lane.BULK) return this.payload.length;
+    return HEADER_BYTES + (this.kind === FrameKind.REQUEST ? 1 : 0) + this.payload.length;
+  }
+
+  /** Lets go of the payload, which a queue may hold on to for a while. */
+  release(): void {
+    this.payload = NOTHING;
+  }
+}
