@@ -12,6 +12,8 @@ import { createFileCredentialStore } from "../storage/file-credential-store.ts";
 import type { Address } from "../transport/carrier.ts";
 import { createDatagramsFirst } from "../transport/datagrams-first.ts";
 import { createHttpCarrier } from "../transport/http-carrier.ts";
+import { SessionCarrier } from "../transport/session-carrier.ts";
+import { createSessionsFirst } from "../transport/sessions-first.ts";
 import { UdpCarrier } from "../transport/udp-carrier.ts";
 import type { DSNodeConfig } from "./config.ts";
 import type { DSNodeParts } from "./ds-node.ts";
@@ -37,10 +39,11 @@ export function buildParts(
   const seal =
     networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
   const http = createHttpCarrier({ seal });
-  if (!config.udp) {
-    return { parts: { ...given, engine, store, carrier: http }, httpServer: http.httpServer };
-  }
-  const carrier = createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices });
+  const base = config.udp
+    ? createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices })
+    : http;
+  const sessions = new SessionCarrier({ networkKey });
+  const carrier = createSessionsFirst({ base, http, sessions });
   const parts = { ...given, engine, store, carrier };
   return { parts, httpServer: http.httpServer };
 }

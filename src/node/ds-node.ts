@@ -19,9 +19,16 @@ import {
   NodeCore,
   type Settings,
 } from "../protocol/index.ts";
-import type { CredentialStore } from "../storage/credential-store.ts";
-import type { Address, Carrier, InboundRequest, Outcome } from "../transport/carrier.ts";
+import type { CredentialStore, Credentials } from "../storage/credential-store.ts";
+import type {
+  Address,
+  Carrier,
+  CarrierListener,
+  InboundRequest,
+  Outcome,
+} from "../transport/carrier.ts";
 import { formatAddress } from "../wire/exchange.ts";
+import type { AnyType } from "../wire/native-type.ts";
 import { machineAddresses } from "./addresses.ts";
 import { type DSNodeConfig, parseWhitelistEntry } from "./config.ts";
 import { Crypto } from "./crypto-work.ts";
@@ -35,7 +42,7 @@ const debug = debuglog("dsn");
 /** What a node is built from besides its configuration. Tests swap these. */
 export interface DSNodeParts {
   /** What brings messages to peers and back. */
-  readonly carrier: Carrier;
+  readonly carrier: Carrier<AnyType>;
   /** What keeps the identity and the keys of peers. */
   readonly store: CredentialStore;
   /** What signs and verifies. @default the fastest that this machine has */
@@ -106,41 +113,20 @@ export class DSNode {
    */
   async start(state: ReadonlyMap<string, string> = new Map()): Promise<void> {
     this.#checkNotStopped("start");
-    const { carrier, store, settings } = this.#parts;
+    const { carrier, store } = this.#parts;
     const credentials = await store.load();
     this.#checkNotStopped("start");
     this.#keyPair = credentials.keyPair;
     const bind = this.#bindAddress();
-    const bound = await carrier.listen(
-      { address: bind, port: this.config.port },
-      {
-        onRequest: (request, respond) => this.#requested(request, respond),
-        onConnectionLost: (to) => this.#step({ kind: "connection-lost", to }),
-        onStranger: (from) => this.#step({ kind: "stranger", from }),
-        onFault: (error) => this.#fault(error),
-      },
-    );
+    const at = { address: bind, port: this.config.port };
+    const bound = await carrier.listen(at, this.#listener());
     this.#checkNotStopped("start");
     this.#bound = bound;
     this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) =>
       this.#stepAll(inputs),
     );
-    this.#core = new NodeCore({
-      nodeId: this.config.nodeId,
-      publicKey: credentials.keyPair.publicKey,
-      port: bound.port,
-      networkIp: this.config.networkIp,
-      candidates: machineAddresses(bind),
-      pins: credentials.pins,
-      whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
-      mark: credentials.mark,
-      keyId: this.keyId,
-      features: this.#parts.features ?? this.#parts.carrier.features ?? [],
-      ...(settings === undefined ? {} : { settings }),
-      random: Math.random,
-      // Nonces and signatures ask for 16 or 32 bytes at a time, the latter in the path of a write.
-      entropy: createRandomPool(randomBytes),
-    });
+    this.#core = this.#createCore(credentials, bound.port, machineAddresses(bind));
+    this.#identify(this.#core, credentials.keyPair);
     for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
     const bootstrap = this.config.bootstrapNodes.map(({ address, port }) => ({ address, port }));
     await new Promise<void>((resolve) => {
@@ -154,6 +140,53 @@ export class DSNode {
       this.#step({ kind: "start", bootstrap });
     });
     this.#checkNotStopped("start");
+  }
+
+  #listener(): CarrierListener<AnyType> {
+    return {
+      onRequest: (request, respond) => this.#requested(request, respond),
+      onConnectionLost: (to) => this.#step({ kind: "connection-lost", to }),
+      onSessionLost: (peer) => this.#step({ kind: "session-lost", peer }),
+      onStranger: (from) => this.#step({ kind: "stranger", from }),
+      onFault: (error) => this.#fault(error),
+    };
+  }
+
+  #createCore(credentials: Credentials, port: number, candidates: readonly string[]): NodeCore {
+    const { carrier, features, settings } = this.#parts;
+    const { keyPair, pins, natives, mark } = credentials;
+    return new NodeCore({
+      nodeId: this.config.nodeId,
+      publicKey: keyPair.publicKey,
+      port,
+      networkIp: this.config.networkIp,
+      candidates,
+      pins,
+      natives,
+      whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
+      mark,
+      keyId: this.keyId,
+      features: features ?? carrier.features ?? [],
+      ...(settings === undefined ? {} : { settings }),
+      random: Math.random,
+      // Nonces and signatures ask for 16 or 32 bytes at a time.
+      entropy: createRandomPool(randomBytes),
+    });
+  }
+
+  /** Sessions begin when there is a core that can say who is let in. */
+  #identify(core: NodeCore, { publicKey, privateKey }: KeyPair): void {
+    const { carrier } = this.#parts;
+    const engine = this.#engine;
+    carrier.identify?.({
+      nodeId: this.config.nodeId,
+      publicKey,
+      incarnation: Buffer.from(core.self.incarnation, "hex"),
+      features: core.self.features,
+      sign: (message) => engine.sign(privateKey, "native", message, randomBytes(32)),
+      verify: (key, message, signature) => engine.verify(key, "native", message, signature),
+      admit: (peer) => core.refusalOf(peer),
+    });
   }
 
   /** Ends everything that the node began. Each call resolves when all of it has ended. */
@@ -317,6 +350,12 @@ export class DSNode {
       case "pin":
         this.#stored(this.#parts.store.savePin(effect.nodeId, effect.publicKey));
         break;
+      case "pin-native":
+        this.#stored(this.#parts.store.saveNative(effect.nodeId));
+        break;
+      case "end-session":
+        this.#parts.carrier.endSession?.(effect.nodeId);
+        break;
       case "unpin":
         this.#stored(this.#parts.store.deletePin(effect.nodeId));
         break;
@@ -353,14 +392,17 @@ export class DSNode {
     );
   }
 
-  #requested({ type, payload, from }: InboundRequest, respond: (outcome: Outcome) => void): void {
+  #requested(
+    { type, payload, from, peer }: InboundRequest<AnyType>,
+    respond: (outcome: Outcome) => void,
+  ): void {
     if (this.#core === undefined || this.#stopped) {
       respond({ kind: "refusal", status: 500, text: "", authenticated: false });
       return;
     }
     const exchange = this.#nextExchange();
     this.#responders.set(exchange, respond);
-    this.#step({ kind: "request", exchange, type, payload, from });
+    this.#step({ kind: "request", exchange, type, payload, from, peer });
   }
 
   #setTimer(atMs: number | undefined): void {

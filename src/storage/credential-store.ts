@@ -6,6 +6,8 @@ export interface Credentials {
   readonly keyPair: KeyPair;
   /** The public key first seen of each peer: node id → 64 bytes. Never holds this node's own. */
   readonly pins: ReadonlyMap<string, Uint8Array>;
+  /** Of those peers, the ones that use sessions: they are not taken back without. */
+  readonly natives: ReadonlySet<string>;
   /**
    * The highest version of this node's state that may have been shown to peers, Unix seconds.
    * `undefined` when none was saved, or when what was saved cannot be read.
@@ -50,6 +52,14 @@ export interface CredentialStore {
    *   `DSN_IDENTITY_UNREADABLE` when it cannot be written.
    */
   savePin(nodeId: string, publicKey: Uint8Array): Promise<void>;
+
+  /**
+   * Remembers that the holder of a peer's pinned key uses sessions. Does nothing when no key of it
+   * is pinned. Forgotten with the key.
+   *
+   * @throws {DsnError} `DSN_MALFORMED`, `DSN_IDENTITY_UNREADABLE`: as for {@link savePin}.
+   */
+  saveNative(nodeId: string): Promise<void>;
 
   /**
    * Forgets a peer's key, so that the next one seen is pinned.

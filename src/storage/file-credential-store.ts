@@ -5,6 +5,8 @@
  *     <directory>/<own id>/<own id>.key     private key, 32 raw bytes
  *     <directory>/<own id>/<own id>.pub     public key, 64 raw bytes
  *     <directory>/<own id>/<peer id>.pub    the first key seen of each peer
+ *     <directory>/<own id>/<peer id>.native ours alone: the fingerprint of a peer's key whose
+ *                                           holder uses sessions, and a newline
  *     <directory>/<own id>/<own id>.mark    ours alone: the mark, a decimal number and a newline,
  *                                           which reads back as exactly the same float64
  *
@@ -17,7 +19,7 @@
 import { randomBytes as systemRandomBytes } from "node:crypto";
 import { chmod, mkdir, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { generateKeyPair, type KeyPair, type KeyRules } from "../crypto/identity.ts";
+import { fingerprint, generateKeyPair, type KeyPair, type KeyRules } from "../crypto/identity.ts";
 import type { RandomBytes } from "../crypto/random-pool.ts";
 import { PRIVATE_KEY_BYTES, PUBLIC_KEY_BYTES } from "../crypto/signatures.ts";
 import { DsnError } from "../errors.ts";
@@ -94,8 +96,9 @@ class FileCredentialStore implements CredentialStore {
       const { keyPair, created } = await this.#loadIdentity();
       const skipped: SkippedCredential[] = [];
       const pins = await this.#loadPins(skipped);
+      const natives = await this.#loadNatives(pins);
       const mark = await this.#loadMark(skipped);
-      return { keyPair, pins, mark, created, skipped };
+      return { keyPair, pins, natives, mark, created, skipped };
     });
   }
 
@@ -106,9 +109,19 @@ class FileCredentialStore implements CredentialStore {
     await this.#run(`pin the key of node "${nodeId}"`, () => this.#pin(nodeId, key));
   }
 
+  async saveNative(nodeId: string): Promise<void> {
+    checkPeerId(nodeId, this.#nodeId);
+    await this.#run(`remember that node "${nodeId}" uses sessions`, async () => {
+      const key = await this.#readPin(nodeId);
+      if (!(key instanceof Uint8Array)) return;
+      await replaceFile(this.#path(nativeFile(nodeId)), nativeMark(key));
+    });
+  }
+
   async deletePin(nodeId: string): Promise<boolean> {
     checkPeerId(nodeId, this.#nodeId);
     return this.#run(`forget the key of node "${nodeId}"`, async () => {
+      if (await this.#holds(nativeFile(nodeId))) await unlink(this.#path(nativeFile(nodeId)));
       // Asked of the folder, not of the file: a file system that ignores case would also delete
       // the key of "Bob" in the name of "bob".
       if (!(await this.#holds(publicKeyFile(nodeId)))) return false;
@@ -221,6 +234,18 @@ class FileCredentialStore implements CredentialStore {
     else await this.#pin(nodeId, publicKey);
   }
 
+  /** One that names another key than the pinned one counts for nothing: that key was forgotten. */
+  async #loadNatives(pins: ReadonlyMap<string, Uint8Array>): Promise<Set<string>> {
+    const natives = new Set<string>();
+    const files = new Set(await readdir(this.#folder));
+    for (const [nodeId, key] of pins) {
+      if (!files.has(nativeFile(nodeId))) continue;
+      const content = await readIfThere(this.#path(nativeFile(nodeId)));
+      if (content !== undefined && nativeMark(key).equals(content)) natives.add(nodeId);
+    }
+    return natives;
+  }
+
   async #loadMark(skipped: SkippedCredential[]): Promise<number | undefined> {
     const file = this.#path(markFile(this.#nodeId));
     const content = await readIfThere(file);
@@ -288,6 +313,14 @@ const PUBLIC_KEY_SUFFIX = ".pub";
 
 function publicKeyFile(nodeId: string): string {
   return `${nodeId}${PUBLIC_KEY_SUFFIX}`;
+}
+
+function nativeFile(nodeId: string): string {
+  return `${nodeId}.native`;
+}
+
+function nativeMark(publicKey: Uint8Array): Buffer {
+  return Buffer.from(`${fingerprint(publicKey)}\n`);
 }
 
 function markFile(nodeId: string): string {

@@ -46,6 +46,7 @@ class MemoryCredentialStore implements CredentialStore {
   readonly #engine: KeyRules;
   readonly #randomBytes: RandomBytes;
   readonly #pins = new Map<string, Uint8Array>();
+  readonly #natives = new Set<string>();
   #keyPair: KeyPair | undefined;
   #mark: number | undefined;
 
@@ -68,6 +69,7 @@ class MemoryCredentialStore implements CredentialStore {
     return {
       keyPair: copyOf(this.#keyPair),
       pins: new Map([...this.#pins].map(([nodeId, key]) => [nodeId, Uint8Array.from(key)])),
+      natives: new Set(this.#natives),
       mark: this.#mark,
       created,
       skipped: [],
@@ -78,8 +80,14 @@ class MemoryCredentialStore implements CredentialStore {
     this.#pin(nodeId, publicKey);
   }
 
+  async saveNative(nodeId: string): Promise<void> {
+    checkPeerId(nodeId, this.#nodeId);
+    if (this.#pins.has(nodeId)) this.#natives.add(nodeId);
+  }
+
   async deletePin(nodeId: string): Promise<boolean> {
     checkPeerId(nodeId, this.#nodeId);
+    this.#natives.delete(nodeId);
     return this.#pins.delete(nodeId);
   }
 

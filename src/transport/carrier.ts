@@ -15,6 +15,7 @@ import type {
   Target,
 } from "../wire/exchange.ts";
 import type { MessageType } from "../wire/message-type.ts";
+import type { SessionIdentity } from "./session-identity.ts";
 
 export type { Address, FailureReason, Message, Outcome, ProvenPeer, Reply, Target };
 
@@ -89,6 +90,12 @@ export interface Carrier<Type extends number = MessageType> {
 
   /** What peers may use with this carrier, such as `udp`; known once it listens. */
   readonly features?: readonly string[];
+
+  /** Who we are on sessions. Until then nobody has one with us. */
+  identify?(identity: SessionIdentity): void;
+
+  /** Ends the sessions with a node: its key was forgotten, or what it said was not true. */
+  endSession?(nodeId: string): void;
 
   /**
    * The peer at `to` has said, signed, that it takes datagrams on the port of its HTTP; or, with

@@ -2,7 +2,7 @@
  * Who a node is on its sessions, and whom it lets in.
  * @module
  */
-import type { ProvenPeer } from "./carrier.ts";
+import type { ProvenPeer } from "../wire/exchange.ts";
 
 export interface SessionIdentity {
   readonly nodeId: string;
