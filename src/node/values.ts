@@ -11,6 +11,23 @@ export function checkEntry(key: unknown, value: unknown): void {
         "Use String(value) or JSON.stringify(value)",
     );
   }
+  for (const [name, text] of [
+    ["key", key],
+    ["value", value],
+  ] as const) {
+    if (!LONE_SURROGATE.test(text)) continue;
+    throw new ValueTypeError(
+      `Cannot write "${printable(key)}": half of a surrogate pair in its ${name}. ` +
+        "Such text has no UTF-8 form: do not cut strings within a character, or use toWellFormed()",
+    );
+  }
+}
+
+// With the u flag a whole pair is one character, so this matches halves only.
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+function printable(text: string): string {
+  return text.slice(0, 64).replace(LONE_SURROGATE, "\ufffd");
 }
 
 export function toBytes(data: unknown): Uint8Array {

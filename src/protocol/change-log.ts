@@ -36,15 +36,15 @@ export class ChangeLog {
     this.#horizon = version;
   }
 
-  /** Keys that changed after `base`, gone ones among them; undefined when that is too long ago. */
+  /** Keys that changed after `base`, in the order of their changes, gone ones among them; undefined when that is too long ago. */
   since(base: number): ReadonlySet<string> | undefined {
     if (base < this.#horizon) return undefined;
-    const keys = new Set<string>();
+    const keys: string[] = [];
     for (let index = this.#changes.length - 1; index >= 0; index -= 1) {
       const change = this.#changes[index];
       if (change === undefined || change.version <= base) break;
-      keys.add(change.key);
+      keys.push(change.key);
     }
-    return keys;
+    return new Set(keys.reverse());
   }
 }

@@ -238,6 +238,8 @@ export class NodeCore {
       directory,
       relays: this.#relays,
       messaging: this.#messaging,
+      onOtherProcess: (member) =>
+        isPresent(member) ? this.#joining.visit(member) : this.#joining.pursue(member),
       onAbsentPeer: (member) => this.#joining.pursue(member),
     });
   }

@@ -21,8 +21,8 @@ export interface Proof {
   readonly signature: Uint8Array;
 }
 
-/** Added to the length of each entry when memory is counted. */
-const ENTRY_BYTES = 6;
+/** Added to the length of each entry, as in canonical JSON. */
+const ENTRY_BYTES = 8;
 
 export class NativeReplica {
   readonly kind = "native";

@@ -27,6 +27,8 @@ export interface NativeServingParts {
   readonly directory: Directory;
   readonly relays: Relays;
   readonly messaging: Messaging;
+  /** The process that calls is not the one that we know by its HELLO. */
+  readonly onOtherProcess: (member: Member) => void;
   /** A node that we do not list is there after all. */
   readonly onAbsentPeer: (member: Member) => void;
 }
@@ -73,11 +75,14 @@ export class NativeServing {
       throw refusals.notWhitelisted(nodeId, this.#parts.nodeId);
     }
     const member = members.get(nodeId);
-    const isKnown =
-      member !== undefined &&
-      sameBytes(member.publicKey, publicKey) &&
-      member.native?.incarnation === incarnation;
-    if (!isKnown) throw refusals.notInAddressBook(nodeId, true);
+    if (member === undefined || !sameBytes(member.publicKey, publicKey)) {
+      throw refusals.notInAddressBook(nodeId, true);
+    }
+    if (member.native?.incarnation !== incarnation) {
+      // Its HELLO is on its way; or its clock went back, and only one that answers ours will count.
+      this.#parts.onOtherProcess(member);
+      throw refusals.notInAddressBook(nodeId, true);
+    }
     if (member.provisional) {
       member.provisional = false;
       trust.pin(nodeId, publicKey);

@@ -37,6 +37,8 @@ export class Promises {
   readonly #followers = new Map<SimNode, Follower>();
   /** The newest version that each identity has sent, and its text. */
   readonly #newest = new Map<string, { version: number; text: string }>();
+  /** Owners whose mark was lost: what they had shown and not proven is shown no more one day. */
+  readonly #unmarked = new Set<string>();
   /** The entries of each version that each identity has made, by id and version. */
   readonly #made = new Map<string, Set<string>>();
   /** The version of each core that was written down last. */
@@ -57,7 +59,7 @@ export class Promises {
   /** A disk without its mark: versions may begin again below those shown. */
   markLost(nodeId: string): void {
     this.#newest.delete(nodeId);
-    for (const { versions } of this.#followers.values()) versions.delete(nodeId);
+    this.#unmarked.add(nodeId);
   }
 
   /** A node of ours sends an UPDATE. */
@@ -134,7 +136,8 @@ export class Promises {
     for (const [key, value] of change.current) entries.set(key, value);
     if (local) return;
     const last = follower.versions.get(owner);
-    if (last !== undefined && version < last && !this.#liars.has(owner))
+    const mayGoBack = this.#liars.has(owner) || this.#unmarked.has(owner);
+    if (last !== undefined && version < last && !mayGoBack)
       this.#broken(node, `goes back from version ${last} of ${owner} to ${version}`);
     follower.versions.set(owner, version);
   }

@@ -16,7 +16,8 @@ export class SendingTurn {
   #links: SessionLink[] = [];
 
   add(link: SessionLink): void {
-    if (this.#links.push(link) === 1) setImmediate(this.#flush);
+    // Before promises go on, and so before an application is told what it is being answered for.
+    if (this.#links.push(link) === 1) process.nextTick(this.#flush);
   }
 
   readonly #flush = (): void => {
