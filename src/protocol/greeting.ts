@@ -179,6 +179,11 @@ export class Greeting {
       throw refusals.sessionsOnly();
     }
     const known = this.#members.get(hello.nodeId);
+    if (known?.provisional === true && !sameBytes(known.publicKey, hello.publicKey)) {
+      // Others know it by another key, and say where it is: who answers there decides.
+      this.#alerts.raise(this.#identityChanged(hello, from), hello.nodeId);
+      throw refusals.keyChanged(hello.nodeId);
+    }
     if (known === undefined) this.#members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
     const greeted = this.#enter({ hello, block, signed }, "asks");
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
@@ -407,6 +412,12 @@ export class Greeting {
       return { member, restarted: false, fresh: false };
     }
     const incarnation = toHex(block.incarnation);
+    const isFormer = member.formerIncarnations.includes(incarnation);
+    if (isFormer && !answersUs && speaksNative(member)) {
+      // A second live process of it, or a recording: only one that answers us takes the place.
+      this.#raiseDuplicate(member);
+      return { member, restarted: false, fresh: false };
+    }
     const restarted = known !== undefined && known.incarnation !== incarnation;
     if (restarted) {
       if (member.formerIncarnations.includes(incarnation)) this.#raiseDuplicate(member);

@@ -17,8 +17,8 @@ export interface ChaosResult {
 export const CONVERGE_MS = 30_000;
 /** With Python peers: what they lost comes with their own gossip, to one peer in some seconds. */
 export const CONVERGE_MIXED_MS = 180_000;
-/** By then all have met; the first fault comes later. */
-const LIES_FROM_MS = 1_500;
+/** By then all have met: two who joined at once hear of each other within a tick. */
+const LIES_FROM_MS = 3_500;
 /** A Python peer may be in the middle of three failing calls when the faults end. */
 const PYTHON_SETTLED_MS = 15_000;
 /** Then they are watched this long: what they agree on must stay. */
