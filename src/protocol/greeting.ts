@@ -179,11 +179,6 @@ export class Greeting {
       throw refusals.sessionsOnly();
     }
     const known = this.#members.get(hello.nodeId);
-    if (known?.provisional === true && !sameBytes(known.publicKey, hello.publicKey)) {
-      // Others know it by another key, and say where it is: who answers there decides.
-      this.#alerts.raise(this.#identityChanged(hello, from), hello.nodeId);
-      throw refusals.keyChanged(hello.nodeId);
-    }
     if (known === undefined) this.#members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
     const greeted = this.#enter({ hello, block, signed }, "asks");
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
