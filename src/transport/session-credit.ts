@@ -2,7 +2,7 @@
  * How many bytes of bulk a receiver lets the other side have on the way.
  *
  * Little, or what is small and comes behind them waits: the buffers of the system take megabytes
- * before they push back. Enough, or the connection idles: what arrives in two round trips.
+ * before they push back. Enough, or the connection idles: somewhat more than what arrives in a round trip.
  * Both are measured on the slices themselves: a byte that could only be sent after credit was
  * granted has taken at least a round trip since then.
  * @module
@@ -11,12 +11,13 @@
 /** How much of the way down to a smaller window is gone with each measurement. */
 const SHRINKING = 1 / 8;
 /**
- * Credit is granted when half of it is used, so that a measurement finds half a window in a round
- * trip. Three times that lets the window grow as long as the rate does.
+ * Credit is granted when a quarter of it is used, so that a measurement finds the rest of a window
+ * in a round trip. The window grows as long as this much more of it brings a higher rate.
  */
-const WINDOW_PER_ROUND_TRIP = 3;
+const OPEN_BEFORE_GRANT = 3 / 4;
+const WINDOW_PER_ROUND_TRIP = 1.6;
 /** The round trip is the least of the recent ones: those longer ago count less and less. */
-const ROUND_TRIP_MEMORY_MS = 10_000;
+const ROUND_TRIP_MEMORY_MS = 60_000;
 /** A shorter one is the grain of the clock. */
 const ROUND_TRIP_MS_MIN = 0.05;
 
@@ -60,7 +61,7 @@ export class CreditGranter {
     if (this.#open < 0) return -1;
     this.#came += bytes;
     if (this.#came > this.#mark) this.#measured(nowMs);
-    if (this.#open > this.#window / 2) return 0;
+    if (this.#open > this.#window * OPEN_BEFORE_GRANT) return 0;
     const grant = this.#window - this.#open;
     if (this.#mark === Infinity) {
       this.#mark = this.#came + this.#open;

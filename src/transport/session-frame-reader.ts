@@ -27,6 +27,8 @@ export interface FrameSink {
 }
 
 const NOTHING = new Uint8Array(0);
+/** Room for the beginning of a frame, at first. */
+const PARTIAL_BYTES_MIN = 512;
 
 export class FrameReader {
   /** May be replaced at any time: the next frame goes to the new one. */
@@ -36,6 +38,8 @@ export class FrameReader {
   /** The beginning of a frame that is not whole; `#kept` bytes of it are there. */
   #partial: Uint8Array = NOTHING;
   #kept = 0;
+  /** Bytes of the frame, or of its header as long as that is not whole. */
+  #wanted = 0;
   /** Bytes of a slice that are still to come. */
   #sliceLeft = 0;
   #ended = false;
@@ -77,48 +81,46 @@ export class FrameReader {
     return end;
   }
 
-  #keep(chunk: Uint8Array, at: number, room: number): number {
-    this.#partial = new Uint8Array(room);
-    this.#partial.set(chunk.subarray(at));
-    this.#kept = chunk.length - at;
-    return chunk.length;
+  /** The beginning of a frame. @param wanted Bytes of all of it, or of its header. */
+  #keep(chunk: Uint8Array, at: number, wanted: number): number {
+    this.#wanted = wanted;
+    return this.#add(chunk, at, chunk.length);
   }
 
   /** Adds to the frame that is not whole, its header first. */
   #complete(chunk: Uint8Array, at: number): number {
-    const wanted = this.#kept < HEADER_BYTES ? HEADER_BYTES : this.#partial.length;
-    const end = Math.min(chunk.length, at + wanted - this.#kept);
-    this.#partial.set(chunk.subarray(at, end), this.#kept);
-    this.#kept += end - at;
-    if (this.#kept < wanted) return end;
-    const partial = this.#partial;
-    const whole = LENGTH_BYTES + uint32At(partial, 0);
-    if (wanted === HEADER_BYTES && whole !== HEADER_BYTES) {
-      this.#afterHeader(partial, whole);
-      return end;
-    }
-    this.#forget();
-    if (wanted > HEADER_BYTES || this.#isSound(whole, byteAt(partial, 4))) {
-      this.#hand(partial, 0, whole);
-    }
+    const end = this.#add(chunk, at, Math.min(chunk.length, at + this.#wanted - this.#kept));
+    if (this.#kept === this.#wanted) this.#onWanted();
     return end;
   }
 
-  #afterHeader(header: Uint8Array, whole: number): void {
-    const kind = byteAt(header, 4);
-    if (!this.#isSound(whole, kind)) return;
-    if (kind === FrameKind.SLICE) {
-      this.#forget();
-      this.#sliceLeft = whole - HEADER_BYTES;
-      return;
+  /** Memory grows with what has come: a length alone costs nothing. */
+  #add(chunk: Uint8Array, at: number, end: number): number {
+    const kept = this.#kept + end - at;
+    if (kept > this.#partial.length) {
+      const grown = new Uint8Array(Math.min(this.#wanted, Math.max(PARTIAL_BYTES_MIN, 4 * kept)));
+      grown.set(this.#partial.subarray(0, this.#kept));
+      this.#partial = grown;
     }
-    this.#partial = new Uint8Array(whole);
-    this.#partial.set(header);
+    this.#partial.set(chunk.subarray(at, end), this.#kept);
+    this.#kept = kept;
+    return end;
   }
 
-  #forget(): void {
+  /** Its header is there, or all of it. */
+  #onWanted(): void {
+    const partial = this.#partial;
+    const whole = LENGTH_BYTES + uint32At(partial, 0);
+    const kind = byteAt(partial, 4);
+    if (this.#wanted === HEADER_BYTES && !this.#isSound(whole, kind)) return;
+    if (kind !== FrameKind.SLICE && whole > this.#wanted) {
+      this.#wanted = whole;
+      return;
+    }
     this.#partial = NOTHING;
     this.#kept = 0;
+    if (kind === FrameKind.SLICE) this.#sliceLeft = whole - HEADER_BYTES;
+    else this.#hand(partial, 0, whole);
   }
 
   #isSound(whole: number, kind: number): boolean {

@@ -143,7 +143,7 @@ export class SessionHandshake implements FrameSink {
     if (expected !== undefined && !isExpected(peer, expected)) {
       return this.#fail("unreachable", `another node is there: "${peer.nodeId}"`);
     }
-    if (isOurselves(peer, identity)) return this.#refuse(409, "That is this node itself");
+    if (isOurselves(peer, identity)) return this.#fail("unreachable", "that is this node itself");
     const refusal = identity.admit(peer);
     if (refusal !== undefined) return this.#refuse(refusal.status, refusal.text);
     this.#peer = peer;

@@ -47,6 +47,8 @@ export class SessionTls {
       },
       // Of the socket's own options, which those of the types do not know.
     } as ConstructorParameters<typeof TLSSocket>[1]);
+    // Once the handshake is over, an accepted socket tells of forged bytes by this event alone.
+    socket.on("_tlsError", (error: Error) => socket.destroy(error));
     return { socket, named: () => asked === "ours", strange: () => asked === "another" };
   }
 

@@ -82,7 +82,9 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
       reader.read(chunk);
     });
     socket.on("error", (error) => {
-      this.#why = describe(error);
+      if (!this.#ended) this.#why = describe(error);
+      // TLS that has failed leaves the connection open.
+      this.#end(false);
     });
     socket.once("end", () => this.#end(false));
     socket.once("close", () => this.#closed());

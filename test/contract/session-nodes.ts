@@ -44,7 +44,7 @@ export function createIdentity(
 export interface SessionNodeOptions {
   readonly networkKey?: Uint8Array | undefined;
   readonly identity?: SessionIdentity;
-  readonly limits?: Partial<SessionLimits>;
+  readonly limits?: Partial<SessionLimits> | undefined;
   readonly httpLimits?: Partial<CarrierLimits>;
 }
 

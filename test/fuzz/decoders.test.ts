@@ -4,6 +4,7 @@ import { explain, runDecoder } from "./campaign.ts";
 import { DECODERS } from "./decoders.ts";
 import { NATIVE_DECODERS } from "./native-decoders.ts";
 import { SEALED_DECODERS } from "./sealed-decoders.ts";
+import { SESSION_DECODERS } from "./session-decoders.ts";
 import { INPUTS, inputsOf, ONLY, SEED, TARGETS } from "./settings.ts";
 
 const HOUR_MS = 3_600_000;
@@ -16,7 +17,7 @@ describe(`Hostile bytes, seed ${SEED}`, () => {
     if (ONLY === undefined) expect(Math.min(...inputs)).toBeGreaterThan(0);
   });
 
-  for (const target of [...DECODERS, ...NATIVE_DECODERS, ...SEALED_DECODERS]) {
+  for (const target of [...DECODERS, ...NATIVE_DECODERS, ...SEALED_DECODERS, ...SESSION_DECODERS]) {
     it.skipIf(inputsOf(target.name) === 0)(
       `${target.name} refuses them or reads what they say, in bounded time and memory`,
       () => {

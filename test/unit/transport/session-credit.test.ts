@@ -49,11 +49,11 @@ function transfer(
 }
 
 describe("CreditGranter", () => {
-  it("begins with the least, and grants again when half of it is used", () => {
+  it("begins with the least, and grants again when a quarter of it is used", () => {
     const granter = new CreditGranter(LIMITS);
-    expect(granter.came(SLICE, 0)).toBe(0);
-    expect(granter.came(SLICE, 0)).toBe(32 * KIB);
-    expect(granter.came(SLICE, 0)).toBe(0);
+    expect(granter.came(SLICE - 1, 0)).toBe(0);
+    expect(granter.came(SLICE, 0)).toBe(2 * SLICE - 1);
+    expect(granter.came(SLICE - 1, 0)).toBe(0);
   });
 
   it("tells more than was granted", () => {
