@@ -129,8 +129,14 @@ export class Meetings {
     // A Python peer answers only those that it lists.
     if (member.native === undefined) member.push.needsHello = false;
     if (member.seesUs === true) this.#parts.alerts.clear(member.nodeId, "DSN_ONE_WAY");
-    const dials = all(named.map((one) => this.#dialNamed(one, member.nodeId)));
-    yield* this.#parts.kernel.within(LISTEN_MS, dials);
+    const dials: Flow[] = [];
+    for (const one of named) {
+      const dial = this.#dialNamed(one, member.nodeId);
+      // Whose state can be read already is not waited for.
+      if (this.#parts.members.get(one.nodeId)?.status === "relayed") this.#parts.kernel.spawn(dial);
+      else dials.push(dial);
+    }
+    if (dials.length > 0) yield* this.#parts.kernel.within(LISTEN_MS, all(dials));
   }
 
   *#dialNamed({ nodeId, endpoint }: Named, namer: string): Flow {
