@@ -9,7 +9,7 @@ export interface PeerInfo {
   readonly nodeId: string;
   /** True for this node itself. */
   readonly self: boolean;
-  /** How it stands to us; `alive`, `suspect` and `one-way` nodes are there. */
+  /** How it stands to us; `alive`, `suspect`, `one-way` and `relayed` nodes are there. */
   readonly status: PeerStatus;
   /** Why it is refused or down: a code of {@link ERRORS} and a sentence. */
   readonly reason: { readonly code: string; readonly message: string } | undefined;

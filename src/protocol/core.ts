@@ -225,6 +225,7 @@ export class NodeCore {
       this.#replication,
       this.#relays,
       me,
+      this.self.features,
     );
     this.#messaging = new Messaging(kernel, me, this.#members, senders, this.#greeting, (member) =>
       this.#liveness.probe(member),

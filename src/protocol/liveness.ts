@@ -38,6 +38,9 @@ const LATE_TICKS = 1;
 /** A native member must prove this often, in milliseconds, that its answers are no recordings. */
 const PROOF_MS = 30_000;
 
+/** A peer whose answer to a datagram did not come is asked on its session for so long. */
+const DATAGRAMS_LOST_MS = 60_000;
+
 /** A node that only others reach is gone when it has proved nothing through them for so long. */
 const RELAYED_TICKS = 3;
 
@@ -63,6 +66,7 @@ export class Liveness {
   #cancelTick: () => void = () => undefined;
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
+  readonly #sendsDatagrams: boolean;
 
   constructor(
     kernel: Kernel,
@@ -71,7 +75,9 @@ export class Liveness {
     replication: Replication,
     relays: Relays,
     me: { readonly nodeId: string; readonly keyId: string | undefined },
+    features: readonly string[],
   ) {
+    this.#sendsDatagrams = features.includes("udp");
     this.#kernel = kernel;
     this.#members = members;
     this.#joining = joining;
@@ -182,6 +188,8 @@ export class Liveness {
     resetSync(member);
     member.sync.held = held;
     member.sync.sent = held;
+    // What it proved is of a process that may be gone.
+    member.provenMs = Number.NEGATIVE_INFINITY;
     this.probe(member);
   }
 
@@ -222,6 +230,7 @@ export class Liveness {
     let sinceMs = this.#kernel.now.monotonicMs;
     let others: Flow<boolean> | undefined;
     for (let attempt = 1; ; attempt += 1) {
+      if (attempt === 1 && (yield* this.#answersDatagram(member))) return undefined;
       const endpoint = speaksNative(member) ? targetOf(member) : member.endpoint;
       if (endpoint === undefined) return undefined;
       const type = speaksNative(member) ? NativeType.ALIVE : MessageType.PING;
@@ -248,6 +257,28 @@ export class Liveness {
       if (attempt >= probeAttempts) return { trouble, sinceMs, others };
       yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
     }
+  }
+
+  /**
+   * A datagram asks without waiting behind anything. It proves the network key and not who
+   * answers, so a session is asked every now and then, and when no datagram comes back.
+   */
+  *#answersDatagram(member: Member): Flow<boolean> {
+    const { endpoint, native } = member;
+    const sentMs = this.#kernel.now.monotonicMs;
+    const takes = native?.sessions === true && native.features.includes("udp");
+    if (!takes || !this.#sendsDatagrams || endpoint === undefined) return false;
+    if (sentMs - member.provenMs >= PROOF_MS || sentMs < member.datagramsLostUntilMs) return false;
+    const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
+      answerBytesMax: LIMITS.smallAnswerBytesMax,
+      timeoutMs: this.#kernel.settings.requestTimeoutMs,
+    });
+    if (reply.kind !== "answer" || member.status !== "alive") {
+      member.datagramsLostUntilMs = this.#kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
+      return false;
+    }
+    member.rttMs = this.#kernel.now.monotonicMs - sentMs;
+    return true;
   }
 
   /** What is wrong with the reply to a PING, or undefined when the member is there. */

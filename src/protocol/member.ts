@@ -129,6 +129,8 @@ export interface Member {
   hello: SignedHello | undefined;
   /** Its key was only told by others: any key that is proven to us replaces it. */
   provisional: boolean;
+  /** Monotonic ms until which it is not probed by datagram: one was not answered. */
+  datagramsLostUntilMs: number;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -176,6 +178,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     },
     hello: undefined,
     provisional: false,
+    datagramsLostUntilMs: Number.NEGATIVE_INFINITY,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
