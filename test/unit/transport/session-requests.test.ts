@@ -10,6 +10,7 @@ import {
   SessionNode,
   type SessionNodeOptions,
 } from "../../contract/session-nodes.ts";
+import { serveRaw } from "../../helpers/raw-http.ts";
 import { dialled, type RawSession } from "../../helpers/raw-session.ts";
 
 const KEY = new Uint8Array(16).fill(1);
@@ -161,15 +162,21 @@ describe("A request on a session", () => {
 
   it("ends at its deadline, whether it waits for a dial, an answer or its turn", async () => {
     const [a, b] = [await serve(), await serve(() => undefined)];
+    const silent = await serveRaw(() => undefined);
+    const message = { type: NativeType.BYTES, payload: bytes(1) };
+    const dialling = await a.session.request(silent.at, message, { ...OPTIONS, timeoutMs: 50 });
+    expect(dialling).toMatchObject({ kind: "failed", reason: "unreachable" });
+    await silent.close();
+    await ask(a, b, bytes(1), { timeoutMs: 1 });
+    await until(() => a.session.hasSession(b.identity.nodeId));
     const startedMs = performance.now();
     const replies = await Promise.all([
-      ask(a, b, bytes(10), { timeoutMs: 150 }),
-      ask(a, b, bytes(MIB), { timeoutMs: 160 }),
+      ask(a, b, bytes(10), { timeoutMs: 250 }),
+      ask(a, b, new Uint8Array(60 * MIB), { timeoutMs: 1 }),
     ]);
-    for (const reply of replies)
-      expect(reply).toMatchObject({ kind: "failed", reason: "no-answer" });
-    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(149);
-    expect(b.session.load.sessions).toBe(1);
+    expect(replies).toMatchObject([{ reason: "no-answer" }, { reason: "unreachable" }]);
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(249);
+    expect(a.session.load).toMatchObject({ sessions: 1, deadlines: 0, waitingBytes: 0 });
   });
 
   it("tells the other side when its answer is not wanted any more", async () => {
