@@ -32,7 +32,12 @@ export class SessionAsk extends Deadline {
   #onAbort: (() => void) | undefined;
   #settled = false;
 
-  /** The clock starts here. @param onReply Called exactly once, with `index`. */
+  /**
+   * The clock starts here.
+   *
+   * @param options Its signal is not aborted yet.
+   * @param onReply Called exactly once, with `index`.
+   */
   constructor(
     to: Target,
     message: Message<AnyType>,
@@ -86,6 +91,5 @@ export class SessionAsk extends Deadline {
     const onAbort = () => this.fail("closed", "given up by the caller");
     this.#onAbort = onAbort;
     signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) queueMicrotask(onAbort);
   }
 }

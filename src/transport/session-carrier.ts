@@ -60,6 +60,8 @@ export interface SessionLoad {
 }
 
 const CLOSED = "the carrier is closed";
+const GIVEN_UP: Reply = { kind: "failed", reason: "closed", detail: "given up by the caller" };
+const TOO_LARGE: Reply = { kind: "refused", status: 413, text: "" };
 
 export class SessionCarrier {
   readonly name = "session";
@@ -214,16 +216,23 @@ export class SessionCarrier {
     index: number,
     onReply: (index: number, reply: Reply) => void,
   ): void {
-    const { deadlines, monotonicMs, limits } = this.#context;
+    const reply = this.#replyAtOnce(message, options);
+    if (reply !== undefined) {
+      queueMicrotask(() => onReply(index, reply));
+      return;
+    }
+    const { deadlines, monotonicMs } = this.#context;
     const dueMs = monotonicMs() + options.timeoutMs;
-    const ask = new SessionAsk(to, message, options, deadlines, dueMs, index, onReply);
-    if (options.signal?.aborted === true) return;
-    if (this.#closing !== undefined) {
-      queueMicrotask(() => ask.fail("closed", CLOSED));
-    } else if (message.payload.length > limits.requestBytesMax[message.type]) {
-      // As its receiver would: the limits are the protocol's.
-      queueMicrotask(() => ask.settle({ kind: "refused", status: 413, text: "" }));
-    } else this.#send(ask);
+    this.#send(new SessionAsk(to, message, options, deadlines, dueMs, index, onReply));
+  }
+
+  /** To what need not be sent. */
+  #replyAtOnce(message: Message<AnyType>, { signal }: RequestOptions): Reply | undefined {
+    if (this.#closing !== undefined) return { kind: "failed", reason: "closed", detail: CLOSED };
+    if (signal?.aborted === true) return GIVEN_UP;
+    // As its receiver would: the limits are the protocol's.
+    const bytesMax = this.#context.limits.requestBytesMax[message.type];
+    return message.payload.length > bytesMax ? TOO_LARGE : undefined;
   }
 
   #send(ask: SessionAsk): void {

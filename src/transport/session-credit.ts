@@ -15,7 +15,7 @@ const SHRINKING = 1 / 8;
  * in a round trip. The window grows as long as this much more of it brings a higher rate.
  */
 const OPEN_BEFORE_GRANT = 3 / 4;
-const WINDOW_PER_ROUND_TRIP = 1.6;
+const WINDOW_PER_ROUND_TRIP = 1.8;
 /** The round trip is the least of the recent ones: those longer ago count less and less. */
 const ROUND_TRIP_MEMORY_MS = 60_000;
 /** A shorter one is the grain of the clock. */

@@ -9,10 +9,16 @@
 import { type Address, formatAddress, type ProvenPeer, type Target } from "../wire/exchange.ts";
 import type { Session } from "./session.ts";
 
+/** What the table must know of a session. */
+export type Listed = Pick<
+  Session,
+  "peer" | "dialled" | "sinceMs" | "usable" | "draining" | "drain" | "drainLater"
+>;
+
 /** All sessions with one node. */
-interface Entry {
-  readonly sessions: Set<Session>;
-  current: Session;
+interface Entry<One> {
+  readonly sessions: Set<One>;
+  current: One;
   /** Where we dialled it. */
   readonly addresses: Set<string>;
   /** The last session that could be used has ended, and not by us. */
@@ -26,10 +32,10 @@ export interface TableIdentity {
   readonly incarnation: string;
 }
 
-export class SessionTable {
+export class SessionTable<One extends Listed = Session> {
   readonly #tieMsMax: number;
   readonly #onLost: (peer: ProvenPeer) => void;
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry<One>>();
   readonly #nodeAt = new Map<string, string>();
   #size = 0;
 
@@ -44,12 +50,12 @@ export class SessionTable {
     return this.#size;
   }
 
-  *sessions(): Iterable<Session> {
+  *sessions(): Iterable<One> {
     for (const { sessions } of this.#entries.values()) yield* [...sessions];
   }
 
   /** The session on which a request to that target goes now. */
-  find(to: Target): Session | undefined {
+  find(to: Target): One | undefined {
     const { peer } = to;
     if (peer !== undefined) return this.#usable(peer.nodeId, peer.publicKey);
     const nodeId = this.#nodeAt.get(formatAddress(to));
@@ -61,12 +67,12 @@ export class SessionTable {
   }
 
   /** All sessions with a node. */
-  of(nodeId: string): readonly Session[] {
+  of(nodeId: string): readonly One[] {
     return [...(this.#entries.get(nodeId)?.sessions ?? [])];
   }
 
   /** A new session, that one of ours dialled at `dialledAt` if it was us. */
-  add(session: Session, us: TableIdentity, dialledAt: Address | undefined): void {
+  add(session: One, us: TableIdentity, dialledAt: Address | undefined): void {
     const { nodeId } = session.peer;
     const entry = this.#entries.get(nodeId) ?? newEntry(session);
     this.#entries.set(nodeId, entry);
@@ -85,7 +91,7 @@ export class SessionTable {
   }
 
   /** A session has ended. @param ours By us, or drained. */
-  delete(session: Session, ours: boolean): void {
+  delete(session: One, ours: boolean): void {
     const { nodeId } = session.peer;
     const entry = this.#entries.get(nodeId);
     if (entry?.sessions.delete(session) !== true) return;
@@ -101,7 +107,7 @@ export class SessionTable {
     if (entry.lost) this.#onLost(session.peer);
   }
 
-  #choose(entry: Entry, other: Session, session: Session, us: TableIdentity): void {
+  #choose(entry: Entry<One>, other: One, session: One, us: TableIdentity): void {
     const winner = this.#winner(other, session, us);
     const loser = winner === session ? other : session;
     if (entry.current === loser || !entry.current.usable) entry.current = winner;
@@ -111,7 +117,7 @@ export class SessionTable {
     else loser.drainLater(this.#tieMsMax);
   }
 
-  #winner(other: Session, session: Session, us: TableIdentity): Session {
+  #winner(other: One, session: One, us: TableIdentity): One {
     const { peer } = session;
     if (other.peer.incarnation !== peer.incarnation) return session;
     // Nothing has come on it for long: the new one was dialled because of that.
@@ -122,7 +128,7 @@ export class SessionTable {
     return dialledBySmaller ? session : other;
   }
 
-  #usable(nodeId: string, publicKey: Uint8Array | undefined): Session | undefined {
+  #usable(nodeId: string, publicKey: Uint8Array | undefined): One | undefined {
     const entry = this.#entries.get(nodeId);
     if (entry === undefined) return undefined;
     const { current } = entry;
@@ -134,7 +140,7 @@ export class SessionTable {
   }
 }
 
-function newEntry(session: Session): Entry {
+function newEntry<One>(session: One): Entry<One> {
   return { sessions: new Set(), current: session, addresses: new Set(), lost: false };
 }
 

@@ -14,6 +14,7 @@ import type { SessionAsk } from "./session-ask.ts";
 import { SessionAsks } from "./session-asks.ts";
 import type { SessionContext } from "./session-context.ts";
 import { Deadline } from "./session-deadlines.ts";
+import { type Drained, SessionDrain } from "./session-drain.ts";
 import { CREDIT_BYTES, decodeRefusal, FrameKind, uint32At } from "./session-frame.ts";
 import type { FrameReader, FrameSink } from "./session-frame-reader.ts";
 import { type IncomingReceiver, SessionIncoming } from "./session-incoming.ts";
@@ -43,7 +44,7 @@ export interface SessionEnd {
 
 const NOTHING = new Uint8Array(0);
 
-export class Session extends Deadline implements FrameSink, IncomingReceiver {
+export class Session extends Deadline implements FrameSink, IncomingReceiver, Drained {
   readonly peer: ProvenPeer;
   readonly dialled: boolean;
   readonly sinceMs: number;
@@ -52,10 +53,8 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
   readonly #asks: SessionAsks;
   readonly #answering: SessionAnswering;
   readonly #incoming: SessionIncoming;
+  readonly #drain: SessionDrain;
   readonly #onEnd: (session: Session, end: SessionEnd) => void;
-  #draining = false;
-  #saidDrained = false;
-  #heardDrained = false;
   #ended = false;
   #why = "the peer closed the session";
 
@@ -76,6 +75,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     this.#asks = new SessionAsks(context, this.#link, (id) => this.#onForgotten(id));
     this.#answering = new SessionAnswering(context, this.#link, peer, from, () => this.#stuck());
     this.#incoming = new SessionIncoming(context, this);
+    this.#drain = new SessionDrain(context, this);
     reader.sink = this;
     socket.on("data", (chunk: Uint8Array) => {
       this.#asks.heard();
@@ -92,11 +92,11 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
 
   /** New requests may be asked on it. */
   get usable(): boolean {
-    return !this.#ended && !this.#draining && !this.#asks.doubted;
+    return !this.#ended && !this.#drain.draining && !this.#asks.doubted;
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#drain.draining;
   }
 
   get ended(): boolean {
@@ -125,24 +125,27 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
 
   /** Another session has taken its place. What is in flight here ends here. */
   drain(): void {
-    if (this.#ended || this.#draining) return;
-    this.#draining = true;
-    const { deadlines, limits, monotonicMs } = this.#context;
-    deadlines.delete(this);
-    deadlines.add(this, monotonicMs() + limits.drainMsMax);
-    this.#sayDrained();
+    if (!this.#ended) this.#drain.start();
   }
 
   /** The same, unless the other side has had it drained before that time. */
   drainLater(ms: number): void {
-    const { deadlines, monotonicMs } = this.#context;
-    if (!this.#ended && !this.#draining && !this.listed) deadlines.add(this, monotonicMs() + ms);
+    if (!this.#ended) this.#drain.startLater(ms);
   }
 
+  /** Requests that wait for a reply. */
+  get asking(): number {
+    return this.#asks.size;
+  }
+
+  /** For the drain alone. */
+  sayDrained(): void {
+    this.#link.send(new Outgoing(Lane.LIVENESS, FrameKind.DRAIN, 0, 0, NOTHING));
+  }
+
+  /** It has ended, and its connection has not. */
   onDue(): void {
-    if (this.#ended) this.#link.destroy();
-    else if (this.#draining) this.end("the peer did not let go of a session that was replaced");
-    else this.drain();
+    this.#link.destroy();
   }
 
   /** Requests in flight fail as closed. */
@@ -166,7 +169,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     switch (kind) {
       case FrameKind.ANSWER:
         this.#asks.answered(id, viewOf(bytes, start, end));
-        this.#sayDrained();
+        this.#drain.check();
         break;
       case FrameKind.REQUEST:
         if (start === end) return this.#malformed("a request without a type");
@@ -186,7 +189,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
         this.#answering.cancel(id);
         break;
       case FrameKind.DRAIN:
-        this.#onDrain();
+        this.#drain.heard();
         break;
       default:
         return this.#malformed(`a frame of kind ${kind}`);
@@ -231,7 +234,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
       return;
     }
     this.#asks.answered(id, payload);
-    this.#sayDrained();
+    this.#drain.check();
   }
 
   #onRequest(id: number, type: number, payload: Uint8Array): void {
@@ -244,7 +247,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     if (refusal === undefined) return this.#malformed("a refusal without a status");
     this.#asks.refused(id, refusal.status, refusal.text);
     this.#link.wake();
-    this.#sayDrained();
+    this.#drain.check();
     return !this.#ended;
   }
 
@@ -257,29 +260,9 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     return true;
   }
 
-  #onDrain(): void {
-    this.#heardDrained = true;
-    this.drain();
-    this.#endIfDrained();
-  }
-
-  /** Once nothing of ours is in flight here. */
-  #sayDrained(): void {
-    if (!this.#draining || this.#saidDrained || this.#asks.size > 0) return;
-    this.#saidDrained = true;
-    this.#link.send(new Outgoing(Lane.LIVENESS, FrameKind.DRAIN, 0, 0, NOTHING));
-    this.#endIfDrained();
-  }
-
-  #endIfDrained(): void {
-    if (!this.#saidDrained || !this.#heardDrained) return;
-    this.#why = "drained";
-    this.#end(true);
-  }
-
   #onForgotten(id: number): void {
     this.#incoming.skipAnswer(id);
-    this.#sayDrained();
+    this.#drain.check();
   }
 
   #malformed(why: string): false {
@@ -303,7 +286,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver {
     if (this.#ended) return;
     this.#ended = true;
     const { deadlines, monotonicMs, limits, lingering } = this.#context;
-    deadlines.delete(this);
+    this.#drain.stop();
     // Last words may be on their way, but not for ever.
     lingering.add(this);
     deadlines.add(this, monotonicMs() + limits.closeGraceMs);

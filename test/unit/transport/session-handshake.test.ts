@@ -308,7 +308,7 @@ describe("A session begins", () => {
   });
 
   it("within its time or not at all", async () => {
-    const answerer = await serve({ limits: { handshakeMsMax: 100 } });
+    const answerer = await serve({ limits: { handshakeMsMax: 1_500 } });
     const silent = await upgraded(answerer.at);
     const unproven = await raw(answerer);
     await Promise.all([once(silent.resume(), "close"), until(() => unproven.closed)]);

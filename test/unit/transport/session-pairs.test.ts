@@ -79,7 +79,7 @@ describe("Two nodes", () => {
     }
   });
 
-  it("let a session that lost answer what is in flight on it, then end it", async () => {
+  it("end a session when both have said that they ask nothing more on it", async () => {
     const lost: ProvenPeer[] = [];
     const waiting: (() => void)[] = [];
     const b = await serve("b", {
