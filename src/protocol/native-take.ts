@@ -15,7 +15,7 @@ import { isPresent, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeReplica, type Proof } from "./native-replica.ts";
 import type { OwnSightings } from "./own-sightings.ts";
-import { forgedState, forkedState, replicasFull, unproven } from "./state-troubles.ts";
+import { forgedByOther, forkedState, replicasFull, unproven } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
 
 type Versioned = Exclude<StateItem, { form: "python" }>;
@@ -55,7 +55,7 @@ export class NativeTake {
   *take(from: Member, items: readonly StateItem[]): Flow<StateAck[]> {
     const foreign = items.filter(({ owner }) => owner !== from.nodeId);
     const direct = items.flatMap((item) => this.#direct(from, item));
-    const relayed = yield* all(foreign.map((item) => this.#relayed(item)));
+    const relayed = yield* all(foreign.map((item) => this.#relayed(from, item)));
     return [...direct, ...relayed.flat()];
   }
 
@@ -154,7 +154,7 @@ export class NativeTake {
   // ---- of others ------------------------------------------------------------------------------
 
   /** The ack, or nothing for an owner that we do not know. */
-  *#relayed(item: StateItem): Flow<StateAck[]> {
+  *#relayed(from: Member, item: StateItem): Flow<StateAck[]> {
     const { nodeId, publicKey } = this.#parts.me;
     if (item.owner === nodeId) {
       yield* this.#shownOurOwn(item, publicKey);
@@ -166,20 +166,18 @@ export class NativeTake {
     if (item.form === "python") {
       if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
     } else if (speaksNative(owner)) {
-      wants = yield* this.#verified(owner, item);
+      wants = yield* this.#verified(from, owner, item);
     }
     return [{ owner: item.owner, held: owner.replica?.version ?? 0, wants }];
   }
 
-  *#verified(owner: Member, item: Versioned): Flow<StateAck["wants"]> {
+  *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
     const { version } = item;
     const held = owner.replica;
     if (item.signature === undefined || (held?.version ?? 0) > version) return "nothing";
     const signature = item.signature.slice();
     if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
-      if (held?.kind === "native")
-        this.#prove(owner, { form: "proof", owner: item.owner, version, signature });
-      return "nothing";
+      return yield* this.#provenByOthers(owner, version, signature);
     }
     const entries = entriesOf(item, held);
     if (entries === undefined) return "snapshot";
@@ -191,10 +189,32 @@ export class NativeTake {
     if (!valid) {
       // Changes may just have been made from something else than what we hold.
       if (item.form === "delta") return "snapshot";
-      this.#parts.alerts.raise(forgedState(owner.nodeId), owner.nodeId);
+      this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
       return "nothing";
     }
     this.#replace(owner, entries, { version, root, signature });
+    return "nothing";
+  }
+
+  /**
+   * A proof that did not come from the owner. When it fails nothing follows for the owner: whoever
+   * showed it may have made it up. What it was for is asked for whole, in case that we are wrong.
+   */
+  *#provenByOthers(owner: Member, version: number, signature: Uint8Array): Flow<StateAck["wants"]> {
+    const { kernel, members, onProven } = this.#parts;
+    const { replica, nodeId, publicKey } = owner;
+    if (replica?.kind !== "native" || replica.version !== version) return "nothing";
+    if (replica.proof?.version === version) return "nothing";
+    const root = replica.root();
+    const message = rootSignedPart(nodeId, version, root);
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    if (!members.has(owner) || owner.replica !== replica) return "nothing";
+    if (replica.version !== version || replica.proof?.version === version) return "nothing";
+    if (!valid) return "snapshot";
+    // What came meanwhile may have mended it.
+    if (!sameBytes(replica.root(), root)) return "nothing";
+    replica.settleAll({ version, root, signature });
+    onProven(owner);
     return "nothing";
   }
 
