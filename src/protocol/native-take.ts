@@ -236,11 +236,14 @@ export class NativeTake {
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */
   #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
     if (owner.replica === undefined || replica.isAstray) return true;
+    // What is held may not be what its owner has, as long as nothing proves it.
+    const isProven = replica.proof?.version === proof.version;
     const root = replica.root();
     if (sameBytes(root, proof.root)) {
       replica.settleAll(proof);
       return false;
     }
+    if (!isProven) return true;
     this.#parts.alerts.raise(forkedState(owner.nodeId), owner.nodeId);
     return Buffer.compare(proof.root, root) > 0;
   }
