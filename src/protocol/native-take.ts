@@ -6,7 +6,12 @@
  * @module
  */
 import { rootOf } from "../crypto/state-root.ts";
-import { rootSignedPart, type StateAck, type StateItem } from "../wire/native-states.ts";
+import {
+  type Change,
+  rootSignedPart,
+  type StateAck,
+  type StateItem,
+} from "../wire/native-states.ts";
 import type { Alerts } from "./alerts.ts";
 import { type EntriesChange, isEmptyChange } from "./entries.ts";
 import { all, type Flow } from "./flow.ts";
@@ -15,7 +20,8 @@ import { isPresent, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeReplica, type Proof } from "./native-replica.ts";
 import type { OwnSightings } from "./own-sightings.ts";
-import { forgedByOther, forkedState, replicasFull, unproven } from "./state-troubles.ts";
+import { LIMITS } from "./settings.ts";
+import { forgedByOther, forkedState, replicasFull, tooLarge, unproven } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
 
 type Versioned = Exclude<StateItem, { form: "python" }>;
@@ -87,8 +93,7 @@ export class NativeTake {
       owner.replica !== undefined && item.version > replica.version && !replica.isAstray;
     if (item.form === "delta" && (!hasBase || item.base > replica.version)) return true;
     const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
-    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-    if (!this.#hasRoom(owner, bytes)) return false;
+    if (!this.#hasRoom(owner, replica, changes)) return false;
     const change = replica.change(item.version, changes);
     replica.isWhole = item.form === "snapshot";
     if (replica.isWhole) replica.isAstray = false;
@@ -224,8 +229,7 @@ export class NativeTake {
     if (proof.version < replica.version) return;
     if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
     const changes = replica.changesTo(entries);
-    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-    if (!this.#hasRoom(owner, bytes)) return;
+    if (!this.#hasRoom(owner, replica, changes)) return;
     const change = replica.change(proof.version, changes);
     replica.settleAll(proof);
     owner.replica = replica;
@@ -260,9 +264,14 @@ export class NativeTake {
 
   // ---- both -----------------------------------------------------------------------------------
 
-  #hasRoom(owner: Member, bytes: number): boolean {
+  #hasRoom(owner: Member, replica: NativeReplica, changes: readonly Change[]): boolean {
     const { members, replicaBytesMax, alerts } = this.#parts;
-    if (members.replicaBytes() + bytes <= replicaBytesMax) return true;
+    const growth = replica.growthBy(changes);
+    if (replica.bytes + growth > LIMITS.stateBytesMax) {
+      alerts.raise(tooLarge(owner.nodeId, LIMITS.stateBytesMax), owner.nodeId);
+      return false;
+    }
+    if (members.replicaBytes() + growth <= replicaBytesMax) return true;
     alerts.raise(replicasFull(owner.nodeId, replicaBytesMax), "replicas");
     return false;
   }

@@ -37,6 +37,14 @@ export function forkedState(nodeId: string): DsnError {
   });
 }
 
+export function tooLarge(nodeId: string, bytesMax: number): DsnError {
+  return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
+    why: `it is larger than a state may be, ${bytesMax} bytes`,
+    fix: ["update that node: it should have refused to write so much"],
+    nodeId,
+  });
+}
+
 export function replicasFull(nodeId: string, bytesMax: number): DsnError {
   return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
     why: `all copies together may take ${bytesMax} bytes`,
