@@ -67,7 +67,7 @@ export class AntiEntropy {
     /** Owners whose changes did not fit what we hold: next time the state is told whole. */
     const unfit = new Set<string>();
     let tell = whole;
-    let before = NOTHING;
+    let before: Uint8Array = NOTHING;
     for (let round = 1; ; round += 1) {
       const entries = this.#items.digest().filter(({ owner }) => !unfit.has(owner));
       const summary = summaryOf(entries);

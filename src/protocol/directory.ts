@@ -114,12 +114,15 @@ export class Directory {
     });
   }
 
-  /** Of all nodes that are there: the same at two nodes that see the same, but for each other. */
+  /**
+   * Of all nodes that are there: the same at two nodes that see the same, but for each other. Not
+   * of those that we have only been told of: what others say of them is still news.
+   */
   #summary(other: Member): Uint8Array {
     const { members, me } = this.#parts;
     const names = members
       .present()
-      .filter(({ nodeId }) => nodeId !== other.nodeId)
+      .filter(({ nodeId, provisional }) => nodeId !== other.nodeId && !provisional)
       .map(({ nodeId, native }) => `${nodeId} ${native?.incarnation ?? ""}`);
     names.push(`${me.nodeId} ${me.incarnation}`);
     names.push(`${other.nodeId} ${other.native?.incarnation ?? ""}`);
