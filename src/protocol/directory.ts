@@ -22,7 +22,13 @@ import { isNodeId } from "../wire/node-id.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, type SignedHello, speaksNative, targetOf } from "./member.ts";
+import {
+  type Member,
+  SESSION_FEATURE,
+  type SignedHello,
+  speaksNative,
+  targetOf,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
@@ -82,7 +88,8 @@ export class Directory {
       const proven = yield* greeting.relayed(signed);
       if (proven === undefined) return [];
       if (proven.block === undefined) return named;
-      if (members.get(nodeId) !== undefined) return named;
+      if (members.get(nodeId) !== undefined || !members.mayShow(nodeId)) return named;
+      if (!proven.block.features.includes(SESSION_FEATURE)) return named;
       const member = greeting.enterRelayed(proven)?.member;
       if (member === undefined || !speaksNative(member)) return named;
       member.endpoint ??= endpoint;

@@ -189,6 +189,11 @@ export function isPresent({ status }: Member): boolean {
 
 const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);
 
+/** All that we know of it is what others say: perhaps there is no such node. */
+export function isUnproven({ provisional, provenMs }: Member): boolean {
+  return provisional && provenMs === Number.NEGATIVE_INFINITY;
+}
+
 /** A node that we have sessions with: all but HELLO goes over those. */
 export function speaksNative({ native }: Member): boolean {
   return native?.sessions === true;
