@@ -85,6 +85,8 @@ export class Directory {
     const named = endpoint === undefined ? [] : [{ nodeId, endpoint }];
     if (known !== undefined && known.status !== "relayed") return named;
     if (known === undefined) {
+      // Before its signatures are verified, which takes longest.
+      if (!members.mayShow(nodeId)) return named;
       const proven = yield* greeting.relayed(signed);
       if (proven === undefined) return [];
       if (proven.block === undefined) return named;
