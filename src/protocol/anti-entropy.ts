@@ -30,6 +30,8 @@ import { sameBytes } from "./trust.ts";
 /** Answers that one comparison takes at most; what is missing then comes with the next. */
 const ROUNDS_MAX = 64;
 
+const NOTHING = new Uint8Array();
+
 type StatesAnswer = Extract<DigestAnswer, { kind: "states" }>;
 
 export class AntiEntropy {
@@ -65,19 +67,28 @@ export class AntiEntropy {
     /** Owners whose changes did not fit what we hold: next time the state is told whole. */
     const unfit = new Set<string>();
     let tell = whole;
+    let before: Uint8Array = NOTHING;
     for (let round = 1; ; round += 1) {
       const entries = this.#items.digest().filter(({ owner }) => !unfit.has(owner));
+      const summary = summaryOf(entries);
+      // A peer that always has more to say, and never anything new, ends it.
+      const isStuck = sameBytes(summary, before);
+      before = tell ? summary : NOTHING;
       const reply = yield* this.#ask(member, entries, tell);
       if (reply.kind !== "answer") return reply;
       const answer = read(() => decodeDigestAnswer(reply.payload));
       if (answer?.kind === "same") this.#noteSame(member, entries);
       if (answer === undefined || answer.kind === "same" || round === ROUNDS_MAX) return reply;
+      if (answer.kind === "differs") {
+        if (tell) return reply;
+        tell = true;
+        continue;
+      }
       tell = true;
-      if (answer.kind === "differs") continue;
       const taken = yield* this.#taken(member, answer, unfit);
       const sent = yield* this.#answerWanted(member, answer, entries);
       if (sent !== undefined && sent.kind !== "answer") return sent;
-      if (!answer.more && !taken.again) return reply;
+      if (!taken.again && (isStuck || !answer.more)) return reply;
     }
   }
 
@@ -118,9 +129,10 @@ export class AntiEntropy {
       return undefined;
     }
     let reply: Reply | undefined;
-    for (const items of this.#batches(wanted, member.nodeId)) {
-      const own = items.find(({ owner }) => owner === this.#nodeId);
-      if (own !== undefined && own.form !== "python") this.#push.noteSent(member, own.version);
+    // Our own goes the way that it always goes: nothing here has to wait for it.
+    if (wanted.includes(this.#nodeId)) this.#push.noteLacking(member);
+    const others = wanted.filter((owner) => owner !== this.#nodeId);
+    for (const items of this.#batches(others, member.nodeId)) {
       reply = yield* this.#kernel.request(
         targetOf(member),
         NativeType.STATES,

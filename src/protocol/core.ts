@@ -216,6 +216,7 @@ export class NodeCore {
       replication: this.#replication,
       peerLists: this.#peerLists,
       directory,
+      relays: this.#relays,
       keyId,
     });
     this.#liveness = new Liveness(

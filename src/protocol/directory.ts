@@ -22,7 +22,13 @@ import { isNodeId } from "../wire/node-id.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, type SignedHello, speaksNative, targetOf } from "./member.ts";
+import {
+  type Member,
+  SESSION_FEATURE,
+  type SignedHello,
+  speaksNative,
+  targetOf,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
@@ -66,26 +72,31 @@ export class Directory {
     }
     const entries = answer.members.flatMap((entry) => readEntry(entry));
     member.seesUs = entries.some(({ nodeId }) => nodeId === this.#parts.me.nodeId);
-    const named = yield* all(entries.map((entry) => this.#consider(entry)));
+    const named = yield* all(entries.map((entry) => this.#consider(entry, member.nodeId)));
     return { reply, named: named.flat() };
   }
 
   /** Who is to be called because of an entry. Nodes that are new to us are readable from now on. */
-  *#consider({ nodeId, signed, endpoint }: ReadEntry): Flow<Named[]> {
+  *#consider({ nodeId, signed, endpoint }: ReadEntry, namer: string): Flow<Named[]> {
     const { members, trust, me, greeting } = this.#parts;
     if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return [];
     const known = members.get(nodeId);
     if (known !== undefined && (known.status === "alive" || known.status === "suspect")) return [];
+    if (known !== undefined) known.helper ??= namer;
     const named = endpoint === undefined ? [] : [{ nodeId, endpoint }];
     if (known !== undefined && known.status !== "relayed") return named;
     if (known === undefined) {
+      // Before its signatures are verified, which takes longest.
+      if (!members.mayShow(nodeId)) return named;
       const proven = yield* greeting.relayed(signed);
       if (proven === undefined) return [];
       if (proven.block === undefined) return named;
-      if (members.get(nodeId) !== undefined) return named;
+      if (members.get(nodeId) !== undefined || !members.mayShow(nodeId)) return named;
+      if (!proven.block.features.includes(SESSION_FEATURE)) return named;
       const member = greeting.enterRelayed(proven)?.member;
       if (member === undefined || !speaksNative(member)) return named;
       member.endpoint ??= endpoint;
+      member.helper = namer;
       members.setStatus(member, "relayed", undefined);
     }
     return named;
@@ -114,12 +125,15 @@ export class Directory {
     });
   }
 
-  /** Of all nodes that are there: the same at two nodes that see the same, but for each other. */
+  /**
+   * Of all nodes that are there: the same at two nodes that see the same, but for each other. Not
+   * of those that we have only been told of: what others say of them is still news.
+   */
   #summary(other: Member): Uint8Array {
     const { members, me } = this.#parts;
     const names = members
       .present()
-      .filter(({ nodeId }) => nodeId !== other.nodeId)
+      .filter(({ nodeId, provisional }) => nodeId !== other.nodeId && !provisional)
       .map(({ nodeId, native }) => `${nodeId} ${native?.incarnation ?? ""}`);
     names.push(`${me.nodeId} ${me.incarnation}`);
     names.push(`${other.nodeId} ${other.native?.incarnation ?? ""}`);

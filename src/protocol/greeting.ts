@@ -426,9 +426,10 @@ export class Greeting {
       ({ address, port }) => isHostAddress(address) && isPort(port),
     );
     const { features } = block;
-    const sessions = [features, this.#self.features].every((list) =>
-      list.includes(SESSION_FEATURE),
-    );
+    // Only its answer to us shows that a node has given up sessions: all else may be a recording.
+    const offers =
+      features.includes(SESSION_FEATURE) || (!answersUs && this.#trust.isNative(member.nodeId));
+    const sessions = offers && this.#self.features.includes(SESSION_FEATURE);
     member.native = { incarnation, issued, features, sessions, addresses };
     member.heardMs = this.#kernel.now.monotonicMs;
     // Another process of it may do more, or less.

@@ -5,6 +5,7 @@ import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Members } from "./members.ts";
 import type { PeerLists } from "./peer-lists.ts";
+import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
 import type { Self } from "./self.ts";
 
@@ -17,6 +18,7 @@ export interface JoiningParts {
   readonly replication: Replication;
   readonly peerLists: PeerLists;
   readonly directory: Directory;
+  readonly relays: Relays;
   /** First digits of a hash of the network key; undefined without one. */
   readonly keyId: string | undefined;
 }

@@ -18,6 +18,7 @@ import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
+  isUnproven,
   type Member,
   noteFailure,
   noteListed,
@@ -138,6 +139,10 @@ export class Liveness {
     const { monotonicMs } = this.#kernel.now;
     const aliveMs = Math.max(member.provenMs, member.sinceMs);
     if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
+    if (isUnproven(member)) {
+      this.#members.removeUnproven(member);
+      return;
+    }
     this.#members.setStatus(member, "down", member.reason);
     this.#joining.pursue(member);
   }

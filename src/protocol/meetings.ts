@@ -46,8 +46,8 @@ export class Meetings {
   /** We dialled `endpoint` and the member answered there. */
   settleEndpoint({ member, restarted }: Greeted, endpoint: Address): void {
     // An address that works is kept: one machine has many names.
-    if (restarted || !isPresent(member) || member.endpoint === undefined)
-      member.endpoint = endpoint;
+    const isReached = isPresent(member) && member.status !== "relayed";
+    if (restarted || !isReached || member.endpoint === undefined) member.endpoint = endpoint;
   }
 
   /**

@@ -131,6 +131,8 @@ export interface Member {
   provisional: boolean;
   /** Monotonic ms until which it is not probed by datagram: one was not answered. */
   datagramsLostUntilMs: number;
+  /** Who reached it for us lately, or says that it does; while it is not reached. */
+  helper: string | undefined;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -179,6 +181,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     hello: undefined,
     provisional: false,
     datagramsLostUntilMs: Number.NEGATIVE_INFINITY,
+    helper: undefined,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
@@ -191,6 +194,11 @@ export function isPresent({ status }: Member): boolean {
 }
 
 const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);
+
+/** All that we know of it is what others say: perhaps there is no such node. */
+export function isUnproven({ provisional, provenMs }: Member): boolean {
+  return provisional && provenMs === Number.NEGATIVE_INFINITY;
+}
 
 /** A node that we have sessions with: all but HELLO goes over those. */
 export function speaksNative({ native }: Member): boolean {

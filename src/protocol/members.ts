@@ -3,12 +3,17 @@ import type { DsnError } from "../errors.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { Kernel } from "./kernel.ts";
-import { createMember, isPresent, type Member } from "./member.ts";
+import { createMember, isPresent, isUnproven, type Member } from "./member.ts";
 import { LIMITS } from "./settings.ts";
+
+/** A node that did not prove to exist is not shown for so long because others say that it does. */
+const UNPROVEN_MS = 60_000;
 
 export class Members {
   readonly #kernel: Kernel;
   readonly #byId = new Map<string, Member>();
+  /** Ids that others told us of in vain, and until when they are not shown; monotonic ms. */
+  readonly #unproven = new Map<string, number>();
   /** Changes whenever the list of present members does; signed lists are cached by it. */
   revision = 0;
 
@@ -40,6 +45,28 @@ export class Members {
   remove(member: Member): void {
     if (isPresent(member)) this.setStatus(member, "down", undefined);
     if (this.#byId.get(member.nodeId) === member) this.#byId.delete(member.nodeId);
+  }
+
+  /**
+   * Forgets a node that others have told us of and that never proved to exist. It is not shown
+   * again for a while: else whoever makes it up again and again makes it come and go.
+   */
+  removeUnproven(member: Member): void {
+    this.remove(member);
+    const { nodeId } = member;
+    this.#unproven.delete(nodeId);
+    this.#unproven.set(nodeId, this.#kernel.now.monotonicMs + UNPROVEN_MS);
+    const [oldest] = this.#unproven.keys();
+    if (this.#unproven.size > LIMITS.membersMax && oldest !== undefined) {
+      this.#unproven.delete(oldest);
+    }
+  }
+
+  /** Whether a node may be shown although all that we know of it is what others say. */
+  mayShow(nodeId: string): boolean {
+    const untilMs = this.#unproven.get(nodeId);
+    if (untilMs !== undefined && untilMs > this.#kernel.now.monotonicMs) return false;
+    return this.all().filter(isUnproven).length < LIMITS.unprovenMax;
   }
 
   /** True while `member` is the record in use for its id. */

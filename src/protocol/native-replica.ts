@@ -70,6 +70,14 @@ export class NativeReplica {
     return difference.change;
   }
 
+  /** Memory that these changes would take in addition, about; below zero when they free some. */
+  growthBy(changes: readonly Change[]): number {
+    return changes.reduce(
+      (sum, [key, value]) => sum + weightOf(key, value) - weightOf(key, this.#entries.get(key)),
+      0,
+    );
+  }
+
   /** What would have to change so that these are the entries. */
   changesTo(entries: Entries): Change[] {
     const changes: Change[] = [];

@@ -6,7 +6,12 @@
  * @module
  */
 import { rootOf } from "../crypto/state-root.ts";
-import { rootSignedPart, type StateAck, type StateItem } from "../wire/native-states.ts";
+import {
+  type Change,
+  rootSignedPart,
+  type StateAck,
+  type StateItem,
+} from "../wire/native-states.ts";
 import type { Alerts } from "./alerts.ts";
 import { type EntriesChange, isEmptyChange } from "./entries.ts";
 import { all, type Flow } from "./flow.ts";
@@ -15,7 +20,8 @@ import { isPresent, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeReplica, type Proof } from "./native-replica.ts";
 import type { OwnSightings } from "./own-sightings.ts";
-import { forgedState, forkedState, replicasFull, unproven } from "./state-troubles.ts";
+import { LIMITS } from "./settings.ts";
+import { forgedByOther, forkedState, replicasFull, tooLarge, unproven } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
 
 type Versioned = Exclude<StateItem, { form: "python" }>;
@@ -43,6 +49,9 @@ export class NativeTake {
   /** The newest proof that came while another of its owner was being verified. */
   readonly #waiting = new Map<Member, Extract<StateItem, { form: "proof" }> | undefined>();
 
+  /** Proofs that overtook the versions that they are for: the newest of each owner. */
+  readonly #early = new WeakMap<Member, Extract<StateItem, { form: "proof" }>>();
+
   constructor(parts: NativeTakeParts) {
     this.#parts = parts;
   }
@@ -55,7 +64,7 @@ export class NativeTake {
   *take(from: Member, items: readonly StateItem[]): Flow<StateAck[]> {
     const foreign = items.filter(({ owner }) => owner !== from.nodeId);
     const direct = items.flatMap((item) => this.#direct(from, item));
-    const relayed = yield* all(foreign.map((item) => this.#relayed(item)));
+    const relayed = yield* all(foreign.map((item) => this.#relayed(from, item)));
     return [...direct, ...relayed.flat()];
   }
 
@@ -64,13 +73,19 @@ export class NativeTake {
   #direct(owner: Member, item: StateItem): StateAck[] {
     if (item.owner !== owner.nodeId || item.form === "python") return [];
     if (item.form === "proof") {
-      this.#prove(owner, item);
+      if (item.version > (owner.replica?.version ?? 0)) {
+        this.#early.set(owner, { ...item, signature: item.signature.slice() });
+      } else this.#prove(owner, item);
       return [];
     }
     const replica = nativeReplicaOf(owner);
     const wanted = this.#show(owner, replica, item);
     const { version: held } = replica;
-    if (item.signature !== undefined && held === item.version) {
+    const early = this.#early.get(owner);
+    if (early?.version === held) {
+      this.#early.delete(owner);
+      this.#prove(owner, early);
+    } else if (item.signature !== undefined && held === item.version) {
       const { version, signature } = item;
       this.#prove(owner, { form: "proof", owner: owner.nodeId, version, signature });
     }
@@ -87,8 +102,7 @@ export class NativeTake {
       owner.replica !== undefined && item.version > replica.version && !replica.isAstray;
     if (item.form === "delta" && (!hasBase || item.base > replica.version)) return true;
     const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
-    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-    if (!this.#hasRoom(owner, bytes)) return false;
+    if (!this.#hasRoom(owner, replica, changes)) return false;
     const change = replica.change(item.version, changes);
     replica.isWhole = item.form === "snapshot";
     if (replica.isWhole) replica.isAstray = false;
@@ -154,7 +168,7 @@ export class NativeTake {
   // ---- of others ------------------------------------------------------------------------------
 
   /** The ack, or nothing for an owner that we do not know. */
-  *#relayed(item: StateItem): Flow<StateAck[]> {
+  *#relayed(from: Member, item: StateItem): Flow<StateAck[]> {
     const { nodeId, publicKey } = this.#parts.me;
     if (item.owner === nodeId) {
       yield* this.#shownOurOwn(item, publicKey);
@@ -166,20 +180,18 @@ export class NativeTake {
     if (item.form === "python") {
       if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
     } else if (speaksNative(owner)) {
-      wants = yield* this.#verified(owner, item);
+      wants = yield* this.#verified(from, owner, item);
     }
     return [{ owner: item.owner, held: owner.replica?.version ?? 0, wants }];
   }
 
-  *#verified(owner: Member, item: Versioned): Flow<StateAck["wants"]> {
+  *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
     const { version } = item;
     const held = owner.replica;
     if (item.signature === undefined || (held?.version ?? 0) > version) return "nothing";
     const signature = item.signature.slice();
     if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
-      if (held?.kind === "native")
-        this.#prove(owner, { form: "proof", owner: item.owner, version, signature });
-      return "nothing";
+      return yield* this.#provenByOthers(owner, version, signature);
     }
     const entries = entriesOf(item, held);
     if (entries === undefined) return "snapshot";
@@ -191,10 +203,32 @@ export class NativeTake {
     if (!valid) {
       // Changes may just have been made from something else than what we hold.
       if (item.form === "delta") return "snapshot";
-      this.#parts.alerts.raise(forgedState(owner.nodeId), owner.nodeId);
+      this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
       return "nothing";
     }
     this.#replace(owner, entries, { version, root, signature });
+    return "nothing";
+  }
+
+  /**
+   * A proof that did not come from the owner. When it fails nothing follows for the owner: whoever
+   * showed it may have made it up. What it was for is asked for whole, in case that we are wrong.
+   */
+  *#provenByOthers(owner: Member, version: number, signature: Uint8Array): Flow<StateAck["wants"]> {
+    const { kernel, members, onProven } = this.#parts;
+    const { replica, nodeId, publicKey } = owner;
+    if (replica?.kind !== "native" || replica.version !== version) return "nothing";
+    if (replica.proof?.version === version) return "nothing";
+    const root = replica.root();
+    const message = rootSignedPart(nodeId, version, root);
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    if (!members.has(owner) || owner.replica !== replica) return "nothing";
+    if (replica.version !== version || replica.proof?.version === version) return "nothing";
+    if (!valid) return "snapshot";
+    // What came meanwhile may have mended it.
+    if (!sameBytes(replica.root(), root)) return "nothing";
+    replica.settleAll({ version, root, signature });
+    onProven(owner);
     return "nothing";
   }
 
@@ -204,8 +238,7 @@ export class NativeTake {
     if (proof.version < replica.version) return;
     if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
     const changes = replica.changesTo(entries);
-    const bytes = changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-    if (!this.#hasRoom(owner, bytes)) return;
+    if (!this.#hasRoom(owner, replica, changes)) return;
     const change = replica.change(proof.version, changes);
     replica.settleAll(proof);
     owner.replica = replica;
@@ -216,11 +249,14 @@ export class NativeTake {
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */
   #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
     if (owner.replica === undefined || replica.isAstray) return true;
+    // What is held may not be what its owner has, as long as nothing proves it.
+    const isProven = replica.proof?.version === proof.version;
     const root = replica.root();
     if (sameBytes(root, proof.root)) {
       replica.settleAll(proof);
       return false;
     }
+    if (!isProven) return true;
     this.#parts.alerts.raise(forkedState(owner.nodeId), owner.nodeId);
     return Buffer.compare(proof.root, root) > 0;
   }
@@ -237,9 +273,14 @@ export class NativeTake {
 
   // ---- both -----------------------------------------------------------------------------------
 
-  #hasRoom(owner: Member, bytes: number): boolean {
+  #hasRoom(owner: Member, replica: NativeReplica, changes: readonly Change[]): boolean {
     const { members, replicaBytesMax, alerts } = this.#parts;
-    if (members.replicaBytes() + bytes <= replicaBytesMax) return true;
+    const growth = replica.growthBy(changes);
+    if (replica.bytes + growth > LIMITS.stateBytesMax) {
+      alerts.raise(tooLarge(owner.nodeId, LIMITS.stateBytesMax), owner.nodeId);
+      return false;
+    }
+    if (members.replicaBytes() + growth <= replicaBytesMax) return true;
     alerts.raise(replicasFull(owner.nodeId, replicaBytesMax), "replicas");
     return false;
   }

@@ -7,7 +7,7 @@ import type { Address } from "../wire/exchange.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { isShy, type Member } from "./member.ts";
+import { isPresent, isShy, type Member } from "./member.ts";
 import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
 import { isRefusal } from "./troubles.ts";
@@ -103,8 +103,18 @@ export class Pursuits {
     member.reason = error;
     if (isRefusal(error) && member.status !== "one-way") {
       this.#parts.members.setStatus(member, "refused", error);
+    } else {
+      yield* this.#reachThroughOthers(member, error);
     }
     return false;
+  }
+
+  /** A link may stay broken after its node is back: then others pass on what it says. */
+  *#reachThroughOthers(member: Member, reason: DsnError): Flow {
+    const { relays, members } = this.#parts;
+    if (isPresent(member) || !(yield* relays.reach(member))) return;
+    if (!members.has(member) || isPresent(member)) return;
+    members.setStatus(member, "relayed", reason);
   }
 
   *#reachAt(member: Member, endpoint: Address): Flow<"reached" | DsnError> {

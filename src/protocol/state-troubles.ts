@@ -9,6 +9,15 @@ export function forgedState(nodeId: string): DsnError {
   });
 }
 
+/** On a session nobody else can have shown it: it is held against the one who did. */
+export function forgedByOther(from: string, owner: string): DsnError {
+  return new DsnError("DSN_BAD_SIGNATURE", `Cannot take a state of "${owner}" from "${from}"`, {
+    why: `"${owner}" has not signed what "${from}" shows as its state`,
+    fix: [`see what runs as "${from}", and update it if it is older than this node`],
+    nodeId: from,
+  });
+}
+
 export function unproven(nodeId: string): DsnError {
   return new DsnError("DSN_BAD_SIGNATURE", `"${nodeId}" did not sign the state that it sent`, {
     why: "its signature is not over the entries that came; they were taken back",
@@ -24,6 +33,14 @@ export function forkedState(nodeId: string): DsnError {
       "stop one of them",
       "give a cloned machine a new identity: delete its credentials folder",
     ],
+    nodeId,
+  });
+}
+
+export function tooLarge(nodeId: string, bytesMax: number): DsnError {
+  return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
+    why: `it is larger than a state may be, ${bytesMax} bytes`,
+    fix: ["update that node: it should have refused to write so much"],
     nodeId,
   });
 }

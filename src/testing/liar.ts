@@ -11,6 +11,7 @@ import { MessageType } from "../wire/message-type.ts";
 import { isNativeType } from "../wire/native-type.ts";
 import { encodePeers, type PeerEntry, peersSignedPart } from "../wire/peers.ts";
 import { decodeStatePacket, encodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
+import { NativeLiar } from "./native-liar.ts";
 import { type Passing, SIM_PORT, type SimRequest } from "./sim-carrier.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
@@ -35,6 +36,7 @@ export class Liar {
   /** Requests that passed by, its own included. */
   readonly #requests: Seen[] = [];
   readonly #answers: Seen[] = [];
+  readonly #native: NativeLiar;
   #bogus = 0;
 
   /**
@@ -45,6 +47,7 @@ export class Liar {
   constructor(simulation: Simulation, name: string) {
     this.#simulation = simulation;
     this.#name = name;
+    this.#native = new NativeLiar(simulation, name);
     simulation.liars.add(name);
   }
 
@@ -55,8 +58,9 @@ export class Liar {
    *   keys are trusted on first use.
    */
   begin(afterMs: number): void {
-    const { carrier, clock } = this.#simulation;
+    const { carrier, clock, sessions } = this.#simulation;
     carrier.tap = (passing, reply) => this.#see(passing, reply);
+    sessions.tap = (passing, reply) => this.#native.saw(passing, reply);
     clock.in(afterMs, () => {
       carrier.tamper = (passing) => this.#steal(passing);
       this.#node.corrupt = (request, outcome) => this.#corrupt(request, outcome);
@@ -70,8 +74,11 @@ export class Liar {
 
   /** It wiretaps the whole network: that is what a replay needs at worst. */
   #see({ type, payload }: Passing, reply: Reply | undefined): void {
-    if (reply === undefined) keep(this.#requests, { type, payload });
-    else if (reply.kind === "answer") keep(this.#answers, { type, payload: reply.payload });
+    if (reply !== undefined && reply.kind !== "answer") return;
+    const seen = reply?.payload ?? payload;
+    keep(reply === undefined ? this.#requests : this.#answers, { type, payload: seen });
+    if (type === MessageType.HELLO)
+      this.#native.sawHello(seen, reply === undefined ? "request" : "answer");
   }
 
   /** Now and then it sits on the wire: the answer to somebody else's request is its own. */
@@ -105,6 +112,10 @@ export class Liar {
   #lie(): void {
     const victim = this.#one(this.#simulation.running());
     if (victim === undefined) return;
+    if (this.#native.isAble && this.#number(3) > 0) {
+      this.#native.lie(victim);
+      return;
+    }
     switch (this.#number(7)) {
       case 0:
         this.#tell(victim, MessageType.UPDATE, this.#forgedState());
@@ -141,9 +152,10 @@ export class Liar {
 
   // ---- lying when asked -----------------------------------------------------------------------
 
-  #corrupt({ type }: SimRequest, outcome: Outcome): Outcome {
-    if (isNativeType(type) || this.#simulation.random() > LIES_RATE) return outcome;
-    const lie = this.#answerTo(type);
+  #corrupt(request: SimRequest, outcome: Outcome): Outcome {
+    const { type } = request;
+    if (this.#simulation.random() > LIES_RATE) return outcome;
+    const lie = isNativeType(type) ? this.#native.answer(request, outcome) : this.#answerTo(type);
     return lie === undefined ? outcome : { kind: "answer", payload: lie };
   }
 

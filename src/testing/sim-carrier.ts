@@ -68,10 +68,19 @@ export interface Passing extends SimCall {
 /** Sees a request on its way and may answer it in the place of its receiver. */
 export type Tamper = (passing: Passing) => Reply | undefined;
 
+/** Changes a message on its way, request or answer; what is returned arrives in its place. */
+export type Alter = (
+  message: Pick<SimCall, "type" | "payload">,
+  from: SimHost,
+  to: SimHost | undefined,
+) => Uint8Array;
+
 /** HTTP between simulated hosts: requests, answers, refusals of wrong keys, and time-outs. */
 export class SimCarrier {
   /** Sits on the wire, if set: for liars. */
   tamper: Tamper | undefined;
+  /** Changes what passes by, if set: for those on the wire who are no members. */
+  alter: Alter | undefined;
   /** Sees each request that is sent, and each answer that is given. */
   tap: ((passing: Passing, reply: Reply | undefined) => void) | undefined;
   /** Requests sent since the simulation began, by host and message: `a PING`. */
@@ -109,8 +118,9 @@ export class SimCarrier {
       reply({ kind: "failed", reason: "no-answer", detail: "no answer in time" }),
     );
     const target = this.hostAt(call.address);
-    const passing = { ...call, payload: call.payload.slice(), from, to: target };
-    this.tap?.(passing, undefined);
+    const sent = { ...call, payload: call.payload.slice(), from, to: target };
+    this.tap?.(sent, undefined);
+    const passing = { ...sent, payload: this.alter?.(sent, from, target) ?? sent.payload };
     const lie = this.tamper?.(passing);
     if (lie !== undefined) {
       this.#clock.in(1, () => reply(lie));
@@ -124,7 +134,12 @@ export class SimCarrier {
       const back = (result: Reply) =>
         this.#network.carry(to, from.address, () => {
           this.tap?.(passing, result);
-          reply(result);
+          const { type } = passing;
+          const altered =
+            result.kind === "answer" && target !== undefined
+              ? this.alter?.({ type, payload: result.payload }, target, from)
+              : undefined;
+          reply(altered === undefined ? result : ({ ...result, payload: altered } as Reply));
         });
       if (barrier === "reject" || target?.port !== call.port) back(REFUSED_CONNECTION);
       else this.deliver(from, this.hostAt(call.address), passing, back);

@@ -32,6 +32,18 @@ export interface SimSessionsWorld {
   readonly note: (from: SimNode, to: SimNode, call: SimSessionCall) => void;
 }
 
+/** A message on a session, as both of its ends see it. */
+export interface SessionPassing {
+  /** Who sends it. */
+  readonly from: SimNode;
+  /** Who receives it. */
+  readonly to: SimNode;
+  /** Which message it is. */
+  readonly type: NativeType;
+  /** Its body. */
+  readonly payload: Uint8Array;
+}
+
 const REFUSED: Reply = { kind: "failed", reason: "unreachable", detail: "connection refused" };
 const NO_SESSIONS: Reply = { kind: "failed", reason: "not-dsn", detail: "it takes no sessions" };
 const ELSEWHERE: Reply = { kind: "failed", reason: "unreachable", detail: "another node is there" };
@@ -43,6 +55,8 @@ const WRONG_KEY: Reply = {
 
 /** All sessions of a simulation. */
 export class SimSessions {
+  /** Sees each message that arrives, and each answer that does. Nobody between the two ends can. */
+  tap: ((passing: SessionPassing, reply: Reply | undefined) => void) | undefined;
   readonly #world: SimSessionsWorld;
   readonly #open = new Map<SimNode, Set<SimNode>>();
 
@@ -96,14 +110,16 @@ export class SimSessions {
     this.#partnersOf(to).add(from);
     this.#world.note(from, to, call);
     const { type, payload } = call;
+    this.tap?.({ from, to, type, payload }, undefined);
     const request = { type, payload, from: from.address, peer: provenPeer(from) };
-    to.receive(request, (outcome) =>
-      back(
+    to.receive(request, (outcome) => {
+      const reply: Reply =
         outcome.kind === "answer"
           ? { kind: "answer", payload: outcome.payload.slice() }
-          : { kind: "refused", status: outcome.status, text: outcome.text },
-      ),
-    );
+          : { kind: "refused", status: outcome.status, text: outcome.text };
+      this.tap?.({ from, to, type, payload }, reply);
+      back(reply);
+    });
   }
 
   /** Why no session comes about. */

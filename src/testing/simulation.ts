@@ -100,6 +100,8 @@ export class Simulation {
   readonly pythons = new Map<string, SimPython>();
   /** Names of nodes that lie: nobody needs to agree with them. */
   readonly liars = new Set<string>();
+  /** Ids that a liar made up: nobody needs to know that nobody is behind them. */
+  readonly invented = new Set<string>();
   /** What must hold in every run; {@link verify} looks. */
   readonly promises = new Promises(this.liars);
   /** Whether the end of a process closes its connections, as a TCP stack does. */
@@ -419,7 +421,7 @@ export class Simulation {
   unconverged(): string[] {
     const pythons = [...this.pythons.values()].filter(({ running }) => running);
     const lying = [...this.liars].flatMap((name) => this.nodes.get(name)?.nodeId ?? []);
-    return disagreements([...this.running(), ...pythons], lying);
+    return disagreements([...this.running(), ...pythons], [...lying, ...this.invented]);
   }
 
   /** Runs until converged. @returns simulated ms, or throws with what is missing. */

@@ -102,13 +102,13 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
       ["10", "ten"],
       ["2", "🎉\u2028\u0000\u007f"],
       ["ключ", '"\\/\b\f\n\r\t'],
-      ["", "\ud800 half"],
+      ["", "nothing"],
       ["__proto__", "x"],
     ];
     for (const [key, value] of strange) a.server.updateData(key, value);
     const json =
       '{"zulu": "gr\\u00fc\\u00dfe", "10": "ten", "2": "\\ud83c\\udf89\\u2028\\u0000\\u007f", ' +
-      '"\\u043a\\u043b\\u044e\\u0447": "\\"\\\\/\\b\\f\\n\\r\\t", "": "\\ud800 half", "__proto__": "x"}';
+      '"\\u043a\\u043b\\u044e\\u0447": "\\"\\\\/\\b\\f\\n\\r\\t", "": "nothing", "__proto__": "x"}';
     await eventually(async () => expect(await state()).toBe(json));
 
     a.server.updateData("zulu", "changed");
