@@ -27,7 +27,7 @@ export function checkEntry(key: unknown, value: unknown): void {
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 function printable(text: string): string {
-  return text.slice(0, 64).replace(LONE_SURROGATE, "\ufffd");
+  return text.slice(0, 64).replace(/\p{Surrogate}/gu, "\ufffd");
 }
 
 export function toBytes(data: unknown): Uint8Array {

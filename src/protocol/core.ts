@@ -312,7 +312,8 @@ export class NodeCore {
     this.#kernel.now = now;
     this.#liveness.noticeSuspension();
     this.#take(input);
-    this.#kernel.fireTimers();
+    // A write may be one of many in this turn, which make one version: what is due can wait.
+    if (input.kind !== "write") this.#kernel.fireTimers();
     this.#keepMark();
     return this.#kernel.takeEffects();
   }

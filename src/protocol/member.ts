@@ -205,6 +205,12 @@ export function speaksNative({ native }: Member): boolean {
   return native?.sessions === true;
 }
 
+/** The version that is held of its state, as native messages tell it; 0 for none. */
+export function versionHeld({ replica }: Member): number {
+  // The clock of a Python owner may stand before 1970.
+  return Math.max(0, replica?.version ?? 0);
+}
+
 /** What the signed HELLO of a node with sessions lists among its features. */
 export const SESSION_FEATURE = "session";
 

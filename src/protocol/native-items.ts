@@ -7,7 +7,7 @@ import type { DigestEntry } from "../wire/native-digest.ts";
 import type { Change, StateItem } from "../wire/native-states.ts";
 import type { Entries } from "./entries.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Replica } from "./member.ts";
+import { isPresent, type Replica, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Proof } from "./native-replica.ts";
 import type { OwnProofs } from "./own-proofs.ts";
@@ -73,7 +73,7 @@ export class NativeItems {
         if (proof === undefined) return [];
         return [{ owner: nodeId, version: proof.version, root: shortRoot(proof) }];
       }
-      return [{ owner: nodeId, version: replica.version, root: rootOf(replica) }];
+      return [{ owner: nodeId, version: versionHeld(member), root: rootOf(replica) }];
     });
     return [own, ...others];
   }

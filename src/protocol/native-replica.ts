@@ -134,9 +134,9 @@ export class NativeReplica {
     this.settle(proof);
   }
 
-  /** Takes back what is provisional. Returns what that changes. */
+  /** Takes back what is provisional: all, where nothing was proven. Returns what that changes. */
   takeBack(): EntriesChange {
-    const changes = [...this.#unproven()];
+    const changes = this.proof === undefined ? this.changesTo(new Map()) : [...this.#unproven()];
     const change = this.change(this.proof?.version ?? 0, changes);
     this.#undo = new Map();
     this.#settling = undefined;

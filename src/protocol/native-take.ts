@@ -16,7 +16,7 @@ import type { Alerts } from "./alerts.ts";
 import { type EntriesChange, isEmptyChange } from "./entries.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative } from "./member.ts";
+import { isPresent, type Member, speaksNative, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeReplica, type Proof } from "./native-replica.ts";
 import type { OwnSightings } from "./own-sightings.ts";
@@ -80,9 +80,9 @@ export class NativeTake {
     }
     const replica = nativeReplicaOf(owner);
     const wanted = this.#show(owner, replica, item);
-    const { version: held } = replica;
+    const held = Math.max(0, replica.version);
     const early = this.#early.get(owner);
-    if (early?.version === held) {
+    if (early?.version === replica.version) {
       this.#early.delete(owner);
       this.#prove(owner, early);
     } else if (item.signature !== undefined && held === item.version) {
@@ -142,18 +142,25 @@ export class NativeTake {
     if (replica?.kind !== "native" || replica.version !== version) return;
     if (replica.proof?.version === version) return;
     const { kernel, members } = this.#parts;
+    const { isWhole } = replica;
     const root = replica.root();
     replica.beginSettling();
     const message = rootSignedPart(nodeId, version, root);
     const valid = yield* kernel.verify(publicKey, "native", message, signature);
-    // Another copy may have taken its place, or the version may have come proven by another way.
+    // Another copy may have taken its place, or a newer version have come proven by another way.
     if (!members.has(owner) || owner.replica !== replica) return;
+    if (replica.proof !== undefined && replica.proof.version > version) return;
+    if (replica.version < version) {
+      // Its process has ended meanwhile, and what is held counts as what was proven before.
+      replica.unsettle();
+      return;
+    }
     if (valid) {
       replica.settle({ version, root, signature });
       this.#parts.onProven(owner);
       return;
     }
-    if (!replica.isWhole) {
+    if (!isWhole) {
       // Perhaps two lives of it have made what we put together.
       replica.unsettle();
       this.#parts.onAstray(owner);
@@ -182,7 +189,7 @@ export class NativeTake {
     } else if (speaksNative(owner)) {
       wants = yield* this.#verified(from, owner, item);
     }
-    return [{ owner: item.owner, held: owner.replica?.version ?? 0, wants }];
+    return [{ owner: item.owner, held: versionHeld(owner), wants }];
   }
 
   *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {

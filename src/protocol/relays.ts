@@ -10,7 +10,7 @@ import { NativeType } from "../wire/native-type.ts";
 import { type Flow, run, wait } from "./flow.ts";
 import type { Greeting, OpenHello } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, speaksNative, targetOf } from "./member.ts";
+import { type Member, speaksNative, targetOf, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { type NativeItems, NO_ROOT } from "./native-items.ts";
 import * as refusals from "./refusal.ts";
@@ -88,7 +88,7 @@ export class Relays {
 
   *#through(helper: Member, member: Member, hello: OpenHello): Flow<boolean> {
     const { kernel, greeting, members } = this.#parts;
-    const held = member.replica?.version ?? 0;
+    const held = versionHeld(member);
     const payload = encodeRelay({ to: member.nodeId, held, hello: hello.payload });
     const reply = yield* kernel.request(targetOf(helper), NativeType.RELAY, payload, {
       answerBytesMax: LIMITS.smallAnswerBytesMax,

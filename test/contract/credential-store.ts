@@ -33,10 +33,11 @@ export function describeCredentialStore(
       expect(second.keyPair).toEqual(first.keyPair);
     });
 
-    it("begins with no pins, no mark and nothing skipped", async () => {
+    it("begins with no pins, no natives, no mark and nothing skipped", async () => {
       const open = await prepare(new Map());
-      const { pins, mark, skipped } = await open().load();
+      const { pins, natives, mark, skipped } = await open().load();
       expect([...pins]).toEqual([]);
+      expect([...natives]).toEqual([]);
       expect(mark).toBeUndefined();
       expect(skipped).toEqual([]);
     });
@@ -158,6 +159,7 @@ export function describeCredentialStore(
       const store = open();
       const before = await store.load();
       expect((await failure(store.savePin(nodeId, newKey()))).code).toBe("DSN_MALFORMED");
+      expect((await failure(store.saveNative(nodeId))).code).toBe("DSN_MALFORMED");
       expect((await failure(store.deletePin(nodeId))).code).toBe("DSN_MALFORMED");
       expect(await open().load()).toEqual({ ...before, created: false });
     });
@@ -168,7 +170,48 @@ export function describeCredentialStore(
       await store.load();
       const nodeIds = ["x".repeat(200), " ", "узел", "node-1.pub", "node-1.key", ".hidden", "~"];
       for (const nodeId of nodeIds) await store.savePin(nodeId, newKey());
-      expect([...(await open().load()).pins.keys()].sort()).toEqual(nodeIds.sort());
+      for (const nodeId of nodeIds) await store.saveNative(nodeId);
+      const { pins, natives } = await open().load();
+      expect([...pins.keys()].sort()).toEqual(nodeIds.sort());
+      expect([...natives].sort()).toEqual(nodeIds.sort());
+    });
+
+    it("remembers across restarts which peers use sessions", async () => {
+      const open = await prepare(new Map());
+      const store = open();
+      await store.load();
+      for (const nodeId of ["node-2", "node-3", "node-4"]) await store.savePin(nodeId, newKey());
+      await store.saveNative("node-2");
+      await store.saveNative("node-4");
+      await store.saveNative("node-4");
+      await store.close();
+      const { pins, natives } = await open().load();
+      expect([...natives].sort()).toEqual(["node-2", "node-4"]);
+      expect([...pins.keys()].sort()).toEqual(["node-2", "node-3", "node-4"]);
+    });
+
+    it("remembers it of the holder of the pinned key alone: not without a pin, not after it", async () => {
+      const open = await prepare(new Map());
+      const store = open();
+      await store.load();
+      await store.saveNative("node-2");
+      await store.savePin("node-2", newKey());
+      expect((await open().load()).natives).toEqual(new Set());
+      await store.saveNative("node-2");
+      expect((await open().load()).natives).toEqual(new Set(["node-2"]));
+      expect(await store.deletePin("node-2")).toBe(true);
+      expect((await open().load()).natives).toEqual(new Set());
+      await store.savePin("node-2", newKey());
+      expect((await open().load()).natives).toEqual(new Set());
+    });
+
+    it("gives natives that are nobody's but the caller's", async () => {
+      const store = (await prepare(new Map()))();
+      await store.load();
+      await store.savePin("node-2", newKey());
+      await store.saveNative("node-2");
+      ((await store.load()).natives as Set<string>).clear();
+      expect((await store.load()).natives).toEqual(new Set(["node-2"]));
     });
 
     it.each([

@@ -1,6 +1,9 @@
 /** Limits and bad input: what is too much, or no value at all, is refused in words. */
 import { describe, expect } from "vitest";
+import { createAesCbcSeal } from "../../src/crypto/aes-cbc-seal.ts";
+import { parseNetworkKey } from "../../src/crypto/network-key.ts";
 import { DSNodeConfig, type DSNodeConfigInput, DSNodeServer, Endpoint } from "../../src/index.ts";
+import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
 import { eventually } from "../helpers/eventually.ts";
 import { it } from "../helpers/network.ts";
 
@@ -65,7 +68,9 @@ describe("limits", () => {
 
   it("D07: a payload that could be passed off as a state is not signed", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
-    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    // Without sessions: only the Python wire's signatures could be for something else.
+    const carrier = createHttpCarrier({ seal: createAesCbcSeal(parseNetworkKey(net.key ?? "")) });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] }, { parts: { carrier } });
     const json = Buffer.from('{"k": "forged"}');
     const payload = Buffer.concat([Buffer.alloc(8), json]);
     payload.writeUInt32LE(json.length, 4);

@@ -8,6 +8,7 @@ import {
   DSNodeServer,
   DsnError,
   Endpoint,
+  ValueTypeError,
 } from "../../src/index.ts";
 import { eventually, sleep } from "../helpers/eventually.ts";
 import { it } from "../helpers/network.ts";
@@ -216,12 +217,35 @@ describe("updateData()", () => {
   it("takes any text for key and value", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
-    const texts = ["", " ", "10", "2", "ключ", "🔑", "a\u0000b", "\ud800", "\u2028", "__proto__"];
+    const texts = ["", " ", "10", "2", "ключ", "🔑", "a\u0000b", "\u2028", "__proto__"];
     texts.push("constructor", "toString", '"\\\n\r\t', "x".repeat(1000), "\u007f", "\ufeff");
     for (const text of texts) a.server.updateData(text, `${text}!`);
     await b.server.waitForKey("a", texts.at(-1) ?? "");
     for (const text of texts) expect(b.server.readData("a", text)).toBe(`${text}!`);
     expect([...b.server.entries()].map(([, key]) => key)).toEqual(texts);
+  });
+
+  it("refuses half of a surrogate pair in key and value, and changes nothing", async ({ net }) => {
+    const state = { k: "v" };
+    const a = await net.ours({ nodeId: "a" }, { state });
+    for (const half of ["\ud800", "\udc00", "x\ud83d", "\udd11x", "\udd11\ud83d"]) {
+      for (const [name, [key, value]] of [
+        ["key", [half, "v"]],
+        ["value", ["k", half]],
+      ] as const) {
+        const refused = (write: () => unknown) => {
+          expect(write, JSON.stringify(half)).toThrow(ValueTypeError);
+          expect(write).toThrow(`half of a surrogate pair in its ${name}`);
+        };
+        refused(() => a.server.updateData(key, value));
+        refused(() => a.server.updateMany({ other: "1", [key]: value }));
+        refused(() => net.unstarted({ nodeId: "b" }, { state: { other: "1", [key]: value } }));
+      }
+    }
+    expect(a.server.getAll()).toEqual(state);
+    // Both halves together are a character like any other.
+    a.server.updateData("\ud83d\udd11", "\ud83d\udd11");
+    expect(a.server.getAll()).toEqual({ ...state, "🔑": "🔑" });
   });
 });
 

@@ -102,13 +102,13 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
       ["10", "ten"],
       ["2", "🎉\u2028\u0000\u007f"],
       ["ключ", '"\\/\b\f\n\r\t'],
-      ["", "nothing"],
+      ["", "no name"],
       ["__proto__", "x"],
     ];
     for (const [key, value] of strange) a.server.updateData(key, value);
     const json =
       '{"zulu": "gr\\u00fc\\u00dfe", "10": "ten", "2": "\\ud83c\\udf89\\u2028\\u0000\\u007f", ' +
-      '"\\u043a\\u043b\\u044e\\u0447": "\\"\\\\/\\b\\f\\n\\r\\t", "": "nothing", "__proto__": "x"}';
+      '"\\u043a\\u043b\\u044e\\u0447": "\\"\\\\/\\b\\f\\n\\r\\t", "": "no name", "__proto__": "x"}';
     await eventually(async () => expect(await state()).toBe(json));
 
     a.server.updateData("zulu", "changed");
@@ -340,12 +340,16 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
     await moved.server.stop();
     await eventually(() => expect(a.server.remotePeers()).toEqual(["q"]));
 
-    const back = await net.python({
-      id: "mover",
-      host: "127.0.0.2",
-      credentialDir,
-      bootstrap: [a.address],
-    });
+    // It used sessions, so without them it is not let in: somebody might only hide that it has them.
+    const options = { id: "mover", host: "127.0.0.2", credentialDir, bootstrap: [a.address] };
+    const refused = await net.python(options);
+    await expect(refused.joined()).rejects.toThrow("Native nodes use sessions");
+    await eventually(() => expect(a.codes).toContain("DSN_NATIVE_DOWNGRADE"));
+    expect(a.warning("DSN_NATIVE_DOWNGRADE")).toMatchObject({ nodeId: "mover" });
+    expect(a.server.remotePeers()).toEqual(["q"]);
+    await refused.stop();
+    a.server.forgetIdentity("mover");
+    const back = await net.python(options);
     expect(Buffer.from(back.publicKey).equals(Buffer.from(publicKey))).toBe(true);
     await back.joined();
     await eventually(async () => expect((await q.peers()).sort()).toEqual(["a", "mover", "q"]));

@@ -39,6 +39,13 @@ describe("checkEntry() and toBytes()", () => {
       "Cannot send an object of Array: give a string or a Uint8Array",
     );
     expect(() => checkEntry("", "")).not.toThrow();
+    expect(() => checkEntry("\ud800\ud800x", "v")).toThrow(
+      'Cannot write "\ufffd\ufffdx": half of a surrogate pair in its key',
+    );
+    // The message cuts a pair in two; it shows no half either.
+    expect(() => checkEntry(`${"k".repeat(63)}🔑`, "\ud800")).toThrow(
+      `Cannot write "${"k".repeat(63)}\ufffd": half of a surrogate pair in its value`,
+    );
   });
 
   it("bytes are UTF-8, or as they are", () => {

@@ -50,6 +50,25 @@ describe("Our own state", () => {
     expect(write("3")).toEqual(["event", "flush-soon"]);
   });
 
+  it("gets one version for all writes of a turn, however long that is", () => {
+    const core = bare();
+    const seconds = ({ monotonicMs }: typeof now) => NOW_SECONDS + monotonicMs / 1_000;
+    const at = (monotonicMs: number) => ({
+      monotonicMs,
+      unixSeconds: seconds({ ...now, monotonicMs }),
+    });
+    core.step({ kind: "start", bootstrap: [] }, now);
+    const { version } = core;
+    // The signature of the first version is due meanwhile, and the first tick.
+    for (let ms = 0; ms <= DEFAULT_SETTINGS.tickMs; ms += 1) {
+      core.step({ kind: "write", changes: new Map([["k", String(ms)]]) }, at(ms));
+      expect(core.version).toBe(version);
+    }
+    const end = at(DEFAULT_SETTINGS.tickMs);
+    expect(kinds(core.step({ kind: "flush" }, end))).toContain("sign");
+    expect(core.version).toBe(end.unixSeconds);
+  });
+
   it("has a version from the start, though it is empty: peers must hear of us", () => {
     expect(bare().version).toBe(0);
     expect(new LoneCore().core.version).toBe(NOW_SECONDS);

@@ -8,16 +8,16 @@ import {
   NodeCore,
 } from "../../../src/protocol/index.ts";
 import { seededBytes, seededRandom } from "../../../src/testing/index.ts";
-import type { Address, Outcome, Reply } from "../../../src/wire/exchange.ts";
-import type { MessageType } from "../../../src/wire/message-type.ts";
+import type { Address, Outcome, ProvenPeer, Reply, Target } from "../../../src/wire/exchange.ts";
+import type { AnyType } from "../../../src/wire/native-type.ts";
 import { engine, keyPairOf, NOW_SECONDS, PORT } from "./puppet.ts";
 
 export { answered, NOW_SECONDS, nonceOf, PORT, Puppet } from "./puppet.ts";
 
 export interface Sent {
   readonly exchange: number;
-  readonly to: Address;
-  readonly type: MessageType;
+  readonly to: Target;
+  readonly type: AnyType;
   readonly payload: Uint8Array;
   readonly timeoutMs: number;
 }
@@ -31,12 +31,18 @@ export class LoneCore {
   /** What the carrier is told of peers: the address, and whether datagrams are taken there. */
   readonly datagrams: string[] = [];
   readonly pins = new Map<string, Uint8Array>();
+  /** Nodes that the disk was told to remember as native, in order. */
+  readonly natives: string[] = [];
+  /** Nodes whose sessions were ended, in order. */
+  readonly ended: string[] = [];
   /** Versions that the disk was told to remember, in order. */
   readonly marks: number[] = [];
   /** Requests that are not answered yet. */
   open: Sent[] = [];
   /** Verifications that wait for {@link verifyHeld}, when a test holds them. */
   held: Extract<Effect, { kind: "verify" }>[] | undefined;
+  /** Signatures that wait for {@link signHeld}, when a test holds them. */
+  unsigned: Extract<Effect, { kind: "sign" }>[] | undefined;
   nowMs = 0;
   skewSeconds = 0;
   readonly #keyPair: KeyPair;
@@ -83,6 +89,10 @@ export class LoneCore {
   #carryOut(effect: Effect): void {
     switch (effect.kind) {
       case "sign": {
+        if (this.unsigned !== undefined) {
+          this.unsigned.push(effect);
+          break;
+        }
         const { operation, scheme, message, entropy } = effect;
         const signature = engine.sign(this.#keyPair.privateKey, scheme, message, entropy);
         this.step({ kind: "signed", operation, signature });
@@ -125,6 +135,12 @@ export class LoneCore {
       case "unpin":
         this.pins.delete(effect.nodeId);
         break;
+      case "pin-native":
+        this.natives.push(effect.nodeId);
+        break;
+      case "end-session":
+        this.ended.push(effect.nodeId);
+        break;
       case "datagrams":
         this.datagrams.push(`${effect.to.address} ${effect.speaks}`);
         break;
@@ -141,27 +157,39 @@ export class LoneCore {
     for (const effect of held) this.#carryOut(effect);
   }
 
+  /** Makes all signatures that were held, and holds no more. */
+  signHeld(): void {
+    const held = this.unsigned ?? [];
+    this.unsigned = undefined;
+    for (const effect of held) this.#carryOut(effect);
+  }
+
   write(...changes: [string, string | undefined][]): void {
     this.step({ kind: "write", changes: new Map(changes) });
   }
 
   /** A request from outside, and how it is answered. */
-  ask(type: MessageType, payload: Uint8Array, from = "10.0.0.9"): Outcome {
-    const outcome = this.askLater(type, payload, from)();
+  ask(type: AnyType, payload: Uint8Array, from = "10.0.0.9", peer?: ProvenPeer): Outcome {
+    const outcome = this.askLater(type, payload, from, peer)();
     if (outcome === undefined) throw new Error("Not answered within the step");
     return outcome;
   }
 
   /** A request from outside; what is returned tells how it is answered by now. */
-  askLater(type: MessageType, payload: Uint8Array, from = "10.0.0.9"): () => Outcome | undefined {
+  askLater(
+    type: AnyType,
+    payload: Uint8Array,
+    from = "10.0.0.9",
+    peer?: ProvenPeer,
+  ): () => Outcome | undefined {
     this.#exchanges += 1;
     const exchange = this.#exchanges;
-    this.step({ kind: "request", exchange, type, payload, from });
+    this.step({ kind: "request", exchange, type, payload, from, peer });
     return () => this.#outcomes.get(exchange);
   }
 
   /** Open requests of one type. */
-  sent(type: MessageType): Sent[] {
+  sent(type: AnyType): Sent[] {
     return this.open.filter((request) => request.type === type);
   }
 

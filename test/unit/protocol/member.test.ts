@@ -21,7 +21,7 @@ function python(): Member {
 
 function native(): Member {
   const member = createMember("bob", new Uint8Array(64), 0);
-  member.native = { incarnation: "01", issued: 1, features: [], addresses: [] };
+  member.native = { incarnation: "01", issued: 1, features: [], sessions: false, addresses: [] };
   return member;
 }
 

@@ -37,7 +37,14 @@ function setUp() {
 }
 
 function replicaOf(text: string, entries: Record<string, string>): Member["replica"] {
-  return { version: 1, text, entries: new Map(Object.entries(entries)), packet: new Uint8Array() };
+  return {
+    kind: "python",
+    version: 1,
+    text,
+    entries: new Map(Object.entries(entries)),
+    bytes: text.length,
+    packet: new Uint8Array(),
+  };
 }
 
 const gone = new DsnError("DSN_UNREACHABLE", "gone");

@@ -1,6 +1,7 @@
 /** A puppet that speaks the native wire, and the answers that tests give as such a peer. */
 import type { Reply } from "../../../src/wire/exchange.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import type { AnyType } from "../../../src/wire/native-type.ts";
 import type { PeerEntry } from "../../../src/wire/peers.ts";
 import {
   answered,
@@ -77,12 +78,14 @@ export class Native extends Puppet {
         return new Uint8Array();
       case MessageType.DATA:
         return new TextEncoder().encode("OK");
+      default:
+        throw new Error(`${this.nodeId} has no session to answer ${call.type} on`);
     }
   }
 }
 
 /** Open calls to an address, by type. */
-export function callsTo(core: LoneCore, address: string): MessageType[] {
+export function callsTo(core: LoneCore, address: string): AnyType[] {
   return core.open.filter(({ to }) => to.address === address).map(({ type }) => type);
 }
 

@@ -6,6 +6,7 @@ import { createMember } from "../../../src/protocol/member.ts";
 import { OwnSightings } from "../../../src/protocol/own-sightings.ts";
 import { OwnState } from "../../../src/protocol/own-state.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import { decodeEntries } from "../../../src/wire/python-json.ts";
 
 const NOW = 1_000;
 
@@ -32,7 +33,7 @@ function setUp(mark = 0) {
       return [effect.event.error];
     });
   const show = (version: number, text = '{"k": "other"}') =>
-    sightings.shown({ nodeId: "me", version, text, signature: new Uint8Array(64) });
+    sightings.shown(version, decodeEntries(text));
   return { own, sightings, pass, warned, show };
 }
 

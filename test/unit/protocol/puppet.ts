@@ -12,6 +12,7 @@ import {
   markNative,
 } from "../../../src/wire/hello-block.ts";
 import { MessageType, PROTOCOL_VERSION } from "../../../src/wire/message-type.ts";
+import type { AnyType } from "../../../src/wire/native-type.ts";
 import { encodePeers, type PeerEntry, peersSignedPart } from "../../../src/wire/peers.ts";
 import { encodeStatePacket, stateSignedPart } from "../../../src/wire/state-packet.ts";
 import type { LoneCore } from "./lone-core.ts";
@@ -156,7 +157,7 @@ export class Puppet {
     }
   }
 
-  #answerTo(type: MessageType, { core }: LoneCore, state: Uint8Array): Uint8Array {
+  #answerTo(type: AnyType, { core }: LoneCore, state: Uint8Array): Uint8Array {
     switch (type) {
       case MessageType.HELLO:
         return this.hello();
@@ -168,6 +169,8 @@ export class Puppet {
         return new Uint8Array();
       case MessageType.DATA:
         return new TextEncoder().encode("OK");
+      default:
+        throw new Error(`${this.nodeId} has no session to answer ${type} on`);
     }
   }
 }

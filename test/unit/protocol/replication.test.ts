@@ -282,7 +282,7 @@ describe("A state that comes in", () => {
     const sent = state.slice();
     core.ask(MessageType.UPDATE, state, AT);
     state.fill(0);
-    expect(core.core.member("alice")?.replica?.packet).toEqual(sent);
+    expect(core.core.member("alice")?.replica).toMatchObject({ kind: "python", packet: sent });
   });
 
   it("that is cut short is malformed", () => {
@@ -299,7 +299,7 @@ describe("A state that comes in", () => {
     const fits = '{"k": "12345678901"}';
     expect(fits.length).toBe(20);
     core.ask(MessageType.UPDATE, alice.state(NOW_SECONDS + 1, fits), AT);
-    expect(core.core.member("alice")?.replica?.text).toBe(fits);
+    expect(core.core.member("alice")?.replica).toMatchObject({ kind: "python", text: fits });
     expect(core.warnings()).toEqual([]);
     // What it replaces makes room.
     core.ask(MessageType.UPDATE, alice.state(NOW_SECONDS + 2, '{"k": "12345678902"}'), AT);

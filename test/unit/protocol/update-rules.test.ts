@@ -2,6 +2,7 @@
  * Which UPDATE is taken: Python's rules by its own vectors, and where ours differ on purpose.
  */
 import { describe, expect, it } from "vitest";
+import type { Replica } from "../../../src/protocol/member.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { fromHex, loadVectors, toHex } from "../../vectors.ts";
 import { LoneCore, Puppet, statusOf } from "./lone-core.ts";
@@ -46,6 +47,11 @@ function bytesOf(version: number | undefined): string {
   return toHex(bytes);
 }
 
+/** What is held in the form of the Python wire. */
+function textOf(replica: Replica | undefined): string | undefined {
+  return replica?.kind === "python" ? replica.text : undefined;
+}
+
 const cases = loadVectors<Case>("update_rules");
 
 describe("UPDATEs of a Python peer", () => {
@@ -61,7 +67,7 @@ describe("UPDATEs of a Python peer", () => {
       const accepted = outcome.kind === "answer" && outcome.payload.length > 0;
       const replica = core.core.member("peer1")?.replica;
       expect(
-        { accepted, text: replica?.text ?? "", version: bytesOf(replica?.version) },
+        { accepted, text: textOf(replica) ?? "", version: bytesOf(replica?.version) },
         `step ${index + 1}`,
       ).toEqual({
         accepted: wanted.accepted,
@@ -88,7 +94,7 @@ describe("UPDATEs of a Python peer", () => {
     core.ask(MessageType.HELLO, peer.hello(), peer.address);
     for (const text of ['{"a": "1"}', '{"a": "2"}', '{"a": "0"}']) {
       core.ask(MessageType.UPDATE, peer.state(10, text), peer.address);
-      expect(core.core.member("peer1")?.replica?.text).toBe(text);
+      expect(textOf(core.core.member("peer1")?.replica)).toBe(text);
     }
   });
 
@@ -113,7 +119,7 @@ describe("UPDATEs of a native peer", () => {
       const peer = new Puppet("peer1", "10.0.0.2");
       core.ask(MessageType.HELLO, peer.nativeHello(), peer.address);
       for (const text of order) core.ask(MessageType.UPDATE, peer.state(10, text), peer.address);
-      expect(core.core.member("peer1")?.replica?.text).toBe('{"a": "2"}');
+      expect(textOf(core.core.member("peer1")?.replica)).toBe('{"a": "2"}');
       expect(core.warnings()).toContain("DSN_DUPLICATE_IDENTITY");
     }
   });

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { generateKeyPair } from "../../../src/crypto/identity.ts";
+import { fingerprint, generateKeyPair } from "../../../src/crypto/identity.ts";
 import { loadSignatureEngine } from "../../../src/crypto/signatures.ts";
 import { DsnError } from "../../../src/errors.ts";
 import type { CredentialStore } from "../../../src/storage/credential-store.ts";
@@ -210,6 +210,72 @@ describe("file credential store, a new folder", () => {
     await mkdir(at(), { mode: 0o755 });
     await open().load();
     expect(await modeOf(at())).toBe("755");
+  });
+});
+
+describe("file credential store, peers that use sessions", () => {
+  const marks = async () => (await readdir(at("srv"))).filter((file) => file.endsWith(".native"));
+
+  it("are marked beside their keys with the fingerprint, out of the reach of others", async () => {
+    const store = open();
+    await store.load();
+    const key = newKey();
+    await store.savePin("bob", key);
+    await store.saveNative("bob");
+    expect(await marks()).toEqual(["bob.native"]);
+    expect(await readFile(at("srv", "bob.native"), "utf8")).toBe(`${fingerprint(key)}\n`);
+    expect(await modeOf(at("srv", "bob.native"))).toBe("600");
+    expect(await store.deletePin("bob")).toBe(true);
+    expect(await marks()).toEqual([]);
+  });
+
+  it("leave no mark without a key that is pinned", async () => {
+    const store = open();
+    await store.load();
+    await store.saveNative("bob");
+    await writeFile(at("srv", "eve.pub"), "garbage");
+    await store.saveNative("eve");
+    expect(await marks()).toEqual([]);
+  });
+
+  it("lose a mark that was left behind when their key was deleted by hand", async () => {
+    const store = open();
+    await store.load();
+    await store.savePin("bob", newKey());
+    await store.saveNative("bob");
+    await unlink(at("srv", "bob.pub"));
+    expect((await open().load()).natives).toEqual(new Set());
+    await store.savePin("bob", newKey());
+    expect((await open().load()).natives).toEqual(new Set());
+    await store.saveNative("bob");
+    expect((await open().load()).natives).toEqual(new Set(["bob"]));
+    // Without its key too.
+    await unlink(at("srv", "bob.pub"));
+    expect(await store.deletePin("bob")).toBe(false);
+    expect(await marks()).toEqual([]);
+  });
+
+  it("are not made by a mark that says anything else", async () => {
+    const store = open();
+    await store.load();
+    const key = newKey();
+    await store.savePin("bob", key);
+    const right = `${fingerprint(key)}\n`;
+    for (const content of ["", "\n", right.slice(0, -1), `${right}\n`, fingerprint(newKey())]) {
+      await writeFile(at("srv", "bob.native"), content);
+      expect((await open().load()).natives, JSON.stringify(content)).toEqual(new Set());
+    }
+    await writeFile(at("srv", "bob.native"), right);
+    expect((await open().load()).natives).toEqual(new Set(["bob"]));
+  });
+
+  it("are told apart by processes that share a folder", async () => {
+    const [one, other] = [open(), open()];
+    await one.load();
+    await other.load();
+    await one.savePin("bob", newKey());
+    await other.saveNative("bob");
+    expect((await one.load()).natives).toEqual(new Set(["bob"]));
   });
 });
 
