@@ -49,6 +49,9 @@ export class NativeTake {
   /** The newest proof that came while another of its owner was being verified. */
   readonly #waiting = new Map<Member, Extract<StateItem, { form: "proof" }> | undefined>();
 
+  /** Proofs that overtook the versions that they are for: the newest of each owner. */
+  readonly #early = new WeakMap<Member, Extract<StateItem, { form: "proof" }>>();
+
   constructor(parts: NativeTakeParts) {
     this.#parts = parts;
   }
@@ -70,13 +73,19 @@ export class NativeTake {
   #direct(owner: Member, item: StateItem): StateAck[] {
     if (item.owner !== owner.nodeId || item.form === "python") return [];
     if (item.form === "proof") {
-      this.#prove(owner, item);
+      if (item.version > (owner.replica?.version ?? 0)) {
+        this.#early.set(owner, { ...item, signature: item.signature.slice() });
+      } else this.#prove(owner, item);
       return [];
     }
     const replica = nativeReplicaOf(owner);
     const wanted = this.#show(owner, replica, item);
     const { version: held } = replica;
-    if (item.signature !== undefined && held === item.version) {
+    const early = this.#early.get(owner);
+    if (early?.version === held) {
+      this.#early.delete(owner);
+      this.#prove(owner, early);
+    } else if (item.signature !== undefined && held === item.version) {
       const { version, signature } = item;
       this.#prove(owner, { form: "proof", owner: owner.nodeId, version, signature });
     }
