@@ -129,9 +129,10 @@ export class AntiEntropy {
       return undefined;
     }
     let reply: Reply | undefined;
-    for (const items of this.#batches(wanted, member.nodeId)) {
-      const own = items.find(({ owner }) => owner === this.#nodeId);
-      if (own !== undefined && own.form !== "python") this.#push.noteSent(member, own.version);
+    // Our own goes the way that it always goes: nothing here has to wait for it.
+    if (wanted.includes(this.#nodeId)) this.#push.noteLacking(member);
+    const others = wanted.filter((owner) => owner !== this.#nodeId);
+    for (const items of this.#batches(others, member.nodeId)) {
       reply = yield* this.#kernel.request(
         targetOf(member),
         NativeType.STATES,

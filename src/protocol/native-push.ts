@@ -76,6 +76,11 @@ export class NativePush {
     sync.sent = version;
   }
 
+  /** The peer has told that it holds nothing of our state, or not what we do. */
+  noteLacking({ sync }: Member): void {
+    sync.sent = undefined;
+  }
+
   /** The peer has told what it holds of our state. */
   noteHeld(member: Member, version: number): void {
     const { sync } = member;
