@@ -72,16 +72,17 @@ export class Directory {
     }
     const entries = answer.members.flatMap((entry) => readEntry(entry));
     member.seesUs = entries.some(({ nodeId }) => nodeId === this.#parts.me.nodeId);
-    const named = yield* all(entries.map((entry) => this.#consider(entry)));
+    const named = yield* all(entries.map((entry) => this.#consider(entry, member.nodeId)));
     return { reply, named: named.flat() };
   }
 
   /** Who is to be called because of an entry. Nodes that are new to us are readable from now on. */
-  *#consider({ nodeId, signed, endpoint }: ReadEntry): Flow<Named[]> {
+  *#consider({ nodeId, signed, endpoint }: ReadEntry, namer: string): Flow<Named[]> {
     const { members, trust, me, greeting } = this.#parts;
     if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return [];
     const known = members.get(nodeId);
     if (known !== undefined && (known.status === "alive" || known.status === "suspect")) return [];
+    if (known !== undefined) known.helper ??= namer;
     const named = endpoint === undefined ? [] : [{ nodeId, endpoint }];
     if (known !== undefined && known.status !== "relayed") return named;
     if (known === undefined) {
@@ -95,6 +96,7 @@ export class Directory {
       const member = greeting.enterRelayed(proven)?.member;
       if (member === undefined || !speaksNative(member)) return named;
       member.endpoint ??= endpoint;
+      member.helper = namer;
       members.setStatus(member, "relayed", undefined);
     }
     return named;

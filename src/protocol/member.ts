@@ -129,6 +129,8 @@ export interface Member {
   hello: SignedHello | undefined;
   /** Its key was only told by others: any key that is proven to us replaces it. */
   provisional: boolean;
+  /** Who reached it for us lately, or says that it does; while it is not reached. */
+  helper: string | undefined;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -176,6 +178,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     },
     hello: undefined,
     provisional: false,
+    helper: undefined,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],

@@ -54,7 +54,7 @@ export class Relays {
     if (helpers.length === 0) return false;
     const hello = yield* this.#parts.greeting.open();
     // The first that brings a proof is enough; the others are not waited for.
-    return yield* wait<boolean>((resume, fail) => {
+    const reached = yield* wait<boolean>((resume, fail) => {
       let missing = helpers.length;
       for (const helper of helpers) {
         const ended = (proved: boolean) => {
@@ -64,6 +64,9 @@ export class Relays {
         run(this.#through(helper, member, hello), ended, fail);
       }
     });
+    // It does not reach it any more, or said so and never did.
+    if (!reached) member.helper = undefined;
+    return reached;
   }
 
   #helpers(member: Member): Member[] {
@@ -71,7 +74,9 @@ export class Relays {
     const candidates = members
       .present()
       .filter((other) => other !== member && other.status === "alive" && speaksNative(other));
-    const helpers: Member[] = [];
+    // Few may reach it: one that did is asked again before chance chooses.
+    const helpers = candidates.filter(({ nodeId }) => nodeId === member.helper);
+    for (const helper of helpers) candidates.splice(candidates.indexOf(helper), 1);
     while (helpers.length < LIMITS.relaysMax) {
       const helper = kernel.pick(candidates);
       if (helper === undefined) break;
@@ -91,6 +96,7 @@ export class Relays {
     if (reply.kind !== "answer" || !members.has(member)) return false;
     if (!(yield* greeting.answers(member, reply.payload, hello))) return false;
     member.provenMs = kernel.now.monotonicMs;
+    member.helper = helper.nodeId;
     return true;
   }
 
