@@ -415,13 +415,10 @@ export class Greeting {
     }
     const restarted = known !== undefined && known.incarnation !== incarnation;
     if (restarted) {
-      if (member.formerIncarnations.includes(incarnation)) this.#raiseDuplicate(member);
-      member.formerIncarnations = [...member.formerIncarnations, known.incarnation]
-        .filter((former) => former !== incarnation)
-        .slice(-FORMER_INCARNATIONS_MAX);
       resetPush(member);
       if (member.replica?.kind === "native") member.replica.orphan();
     }
+    if (answersUs) this.#noteProven(member, incarnation);
     const addresses = block.addresses.filter(
       ({ address, port }) => isHostAddress(address) && isPort(port),
     );
@@ -435,6 +432,17 @@ export class Greeting {
     // Another process of it may do more, or less.
     if (restarted) tellFeatures(this.#kernel, member);
     return { member, restarted, fresh: true };
+  }
+
+  /** Only answers to us count: recordings bring back incarnations that have long ended. */
+  #noteProven(member: Member, incarnation: string): void {
+    const { provenIncarnation: last, formerIncarnations } = member;
+    if (last === incarnation) return;
+    if (formerIncarnations.includes(incarnation)) this.#raiseDuplicate(member);
+    member.provenIncarnation = incarnation;
+    member.formerIncarnations = [...formerIncarnations, ...(last === undefined ? [] : [last])]
+      .filter((former) => former !== incarnation)
+      .slice(-FORMER_INCARNATIONS_MAX);
   }
 
   #downgraded(nodeId: string, where: string): DsnError {
@@ -478,8 +486,12 @@ export class Greeting {
     if (!sameBytes(hello.publicKey, this.#self.publicKey)) return refusals.keyChanged(hello.nodeId);
     const sent = block === undefined ? undefined : this.#nonces.get(toHex(block.nonce));
     if (sent !== undefined) sent.cameBack = true;
-    // A Python process with our key sends no block.
-    if (block === undefined || toHex(block.incarnation) !== this.#self.incarnation) {
+    // A Python process with our key sends no block. What was said before we began is a recording.
+    const isTwin =
+      block === undefined ||
+      (toHex(block.incarnation) !== this.#self.incarnation &&
+        block.issued > this.#self.startedSeconds);
+    if (isTwin) {
       this.raiseDuplicate(hello.nodeId, `another process called us from ${from} with our own key`);
     }
     return refusals.ownId(true);

@@ -101,7 +101,9 @@ export interface Member {
   reason: DsnError | undefined;
   /** Undefined for Python peers. */
   native: NativeFacts | undefined;
-  /** Incarnations before the present one, newest last: one that returns is a second live copy. */
+  /** The last incarnation that answered us itself. */
+  provenIncarnation: string | undefined;
+  /** Those that did before it, newest last: one that returns is a second live copy. */
   formerIncarnations: string[];
   /** Monotonic ms of its last fresh, signed word to us. */
   heardMs: number;
@@ -151,6 +153,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     status: "joining",
     reason: undefined,
     native: undefined,
+    provenIncarnation: undefined,
     formerIncarnations: [],
     heardMs: Number.NEGATIVE_INFINITY,
     provenMs: Number.NEGATIVE_INFINITY,

@@ -106,8 +106,13 @@ export class NativeReplica {
   /** The proof holds: what it is for is provisional no more. */
   settle(proof: Proof): void {
     this.proof = proof;
-    this.isAstray = false;
     this.#settling = undefined;
+    this.isAstray = false;
+    if (this.version >= proof.version) return;
+    // Its process ended while the proof was verified: what came after that is still unproven.
+    this.version = proof.version;
+    this.isAstray = this.#undo.size > 0;
+    this.#log.restart(this.version);
   }
 
   /**

@@ -36,6 +36,8 @@ export class Self {
   readonly port: number;
   /** Random per process, as hex. */
   readonly incarnation: string;
+  /** When this process began, by its own clock; no HELLO of an earlier one was issued later. */
+  startedSeconds = Number.POSITIVE_INFINITY;
   readonly #kernel: Kernel;
   readonly #incarnationBytes: Uint8Array;
   readonly #candidates: readonly string[];

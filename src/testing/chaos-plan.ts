@@ -7,6 +7,8 @@ export type Fault =
   | { readonly kind: "loss"; readonly rate: number }
   | { readonly kind: "delay"; readonly ms: readonly [number, number] }
   | { readonly kind: "duplicate"; readonly rate: number }
+  /** Somebody on the wire cuts the block off that share of all HELLOs. */
+  | { readonly kind: "strip"; readonly rate: number }
   /** Datagrams between the two do not pass; HTTP does. */
   | { readonly kind: "no-datagrams"; readonly from: string; readonly to: string }
   | { readonly kind: "partition"; readonly left: readonly string[] }
@@ -183,6 +185,7 @@ const TROUBLES = [
   "loss",
   "delay",
   "duplicate",
+  "strip",
   "partition",
   "cut",
   "block",
@@ -220,6 +223,8 @@ function trouble(
         { kind: "duplicate", rate: draw.between(0.05, 0.5) },
         { kind: "duplicate", rate: 0 },
       );
+    case "strip":
+      return window({ kind: "strip", rate: draw.one([0.3, 1]) }, { kind: "strip", rate: 0 });
     case "partition": {
       const left = [...names, ...pythons].filter(() => draw.chance(0.5));
       return window({ kind: "partition", left }, { kind: "mend" });

@@ -4,6 +4,7 @@ import type { Act, ChaosPlan, Fault } from "./chaos-plan.ts";
 import { Liar } from "./liar.ts";
 import type { SimNode } from "./sim-node.ts";
 import { Simulation } from "./simulation.ts";
+import { stripping } from "./stripper.ts";
 
 /** How a run ended that kept all promises. */
 export interface ChaosResult {
@@ -25,6 +26,8 @@ const PYTHON_SETTLED_MS = 15_000;
 const WATCH_MS = 9_000;
 /** Timers per member at rest: probe, pursuit, tick, bootstrap. */
 const TIMERS_PER_MEMBER_MAX = 6;
+/** Of the nodes that a liar makes up, those that a node knows at once: they come faster than they go. */
+const INVENTED_KNOWN_MAX = 150;
 
 /**
  * Runs a plan, and then lets the network come to rest.
@@ -59,6 +62,7 @@ export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): Ch
   simulation.verify();
   checkPythons(simulation, settledMs, plan.dead);
   checkRest(simulation);
+  if (plan.liar !== undefined) checkNames(simulation, simulation.running());
   return { convergedMs, digest: simulation.trace.digest() };
 }
 
@@ -108,6 +112,9 @@ class Stage {
         break;
       case "duplicate":
         network.duplicateRate = what.rate;
+        break;
+      case "strip":
+        simulation.carrier.alter = what.rate === 0 ? undefined : stripping(simulation, what.rate);
         break;
       case "partition": {
         const all = [...this.#plan.names, ...this.#plan.pythons];
@@ -168,6 +175,7 @@ class Stage {
     const { names, dead, endMs } = this.#plan;
     simulation.run(Math.max(0, endMs - simulation.clock.nowMs));
     simulation.network.heal();
+    simulation.carrier.alter = undefined;
     for (const name of names) {
       if (dead.includes(name)) {
         if (simulation.node(name).running) simulation.crash(name);
@@ -206,6 +214,23 @@ function checkRest(simulation: Simulation): void {
       node.unanswered > members ||
       timers > TIMERS_PER_MEMBER_MAX * members;
     if (tooMany) throw new Error(`seed ${simulation.seed}: ${many}`);
+  }
+}
+
+/** What others make up does not fill the table; nobody honest is taken for a twin of itself. */
+function checkNames({ seed, nodes, invented }: Simulation, running: readonly SimNode[]): void {
+  for (const node of running) {
+    const made = node.core.members().filter(({ nodeId }) => invented.has(nodeId)).length;
+    if (made > INVENTED_KNOWN_MAX)
+      throw new Error(
+        `seed ${seed}: ${node.name} knows ${made} nodes that were made up, of ${invented.size}`,
+      );
+    for (const event of node.events) {
+      if (event.name !== "warning" || event.resolved) continue;
+      const { code, nodeId = "", message } = event.error;
+      if (code !== "DSN_DUPLICATE_IDENTITY" || !nodes.has(nodeId) || nodeId === "liar") continue;
+      throw new Error(`seed ${seed}: ${node.name} says of ${nodeId}: ${message}`);
+    }
   }
 }
 

@@ -4,13 +4,16 @@
  * - *Ownership*: nobody holds a state that the holder of its owner's key did not sign.
  * - *Versions*: those of one owner strictly increase, one content each; nobody goes back.
  * - *Events*: a join is never followed by a join; replayed, they give what `read()` shows.
+ * - *Sessions*: nodes that use them tell each other nothing over the weaker wire.
  * - *Messages*: none is delivered twice.
  * @module
  */
 import { createHash } from "node:crypto";
 import { toHex } from "../bytes/hex.ts";
 import type { CoreEvent, NativeReplica } from "../protocol/index.ts";
+import { MessageType } from "../wire/message-type.ts";
 import { rootSignedPart } from "../wire/native-states.ts";
+import { type AnyType, anyName } from "../wire/native-type.ts";
 import { decodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
 import type { SimNode } from "./sim-node.ts";
 
@@ -75,6 +78,13 @@ export class Promises {
     if (newest === undefined || version > newest.version) {
       this.#newest.set(nodeId, { version, text });
     }
+  }
+
+  /** Two nodes with sessions say nothing else over the weaker wire: only HELLO and PING. */
+  spoke(from: SimNode, to: SimNode | undefined, type: AnyType): void {
+    if (type === MessageType.HELLO || type === MessageType.PING) return;
+    if (!from.sessions || to?.sessions !== true || this.#liars.has(from.name)) return;
+    this.#broken(from, `sends ${anyName(type)} to ${to.name} over the weaker wire`);
   }
 
   /** An event, in the order of telling. */

@@ -391,6 +391,10 @@ export class Simulation {
       return;
     }
     if (type === MessageType.UPDATE) this.promises.sent(from, payload);
+    for (const { to } of targets) {
+      const host = this.carrier.hostAt(to.address);
+      if (host !== undefined) this.promises.spoke(from, this.nodes.get(host.name), type);
+    }
     const addresses = targets.map(({ to }) => to);
     if (from.datagrams !== undefined) {
       const options = { timeoutMs, answerBytesMax };
