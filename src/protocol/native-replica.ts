@@ -65,8 +65,10 @@ export class NativeReplica {
       if (value === undefined) this.#delete(key);
       else this.#set(key, value);
     }
+    // What others hold of it from before we did is no base for the changes that we know.
+    if (this.version === 0) this.#log.restart(version);
+    else this.#log.add(version, difference.keys);
     this.version = version;
-    this.#log.add(version, difference.keys);
     return difference.change;
   }
 

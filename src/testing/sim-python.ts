@@ -14,6 +14,7 @@ import { type Flow, run, wait } from "../protocol/flow.ts";
 import type { Address, Outcome, Reply } from "../wire/exchange.ts";
 import { decodeHello, encodeHello, helloSignedPart } from "../wire/hello.ts";
 import { MessageType, PROTOCOL_VERSION } from "../wire/message-type.ts";
+import { isNativeType } from "../wire/native-type.ts";
 import { decodePeers, encodePeers, peersSignedPart } from "../wire/peers.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import { decodeEntries, encodeEntries } from "../wire/python-json.ts";
@@ -249,6 +250,7 @@ export class SimPython implements SimHost {
   }
 
   #answer({ type, payload, from }: SimRequest): Outcome {
+    if (isNativeType(type)) return refusal(404, "");
     try {
       switch (type) {
         case MessageType.HELLO:
@@ -261,8 +263,6 @@ export class SimPython implements SimHost {
           return answer(new Uint8Array());
         case MessageType.DATA:
           return answer(new TextEncoder().encode("OK"));
-        default:
-          return refusal(404, "");
       }
     } catch {
       return refusal(500, "");

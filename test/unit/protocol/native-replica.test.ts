@@ -68,6 +68,16 @@ describe("A change", () => {
   });
 });
 
+describe("Changes since a version", () => {
+  it("are not known from before the copy began: something may be gone since", () => {
+    const replica = new NativeReplica();
+    replica.change(5, [["a", "1"]]);
+    replica.settleAll(proofOf(5, { a: "1" }));
+    expect(replica.provenChangesSince(4)).toBeUndefined();
+    expect(replica.provenChangesSince(5)).toEqual([]);
+  });
+});
+
 describe("What makes a copy into another", () => {
   it("names what is other, new and gone, and is nothing when nothing is", () => {
     const replica = proven({ a: "1", b: "2", c: "3" });

@@ -1,7 +1,7 @@
 /** A puppet that speaks the native wire, and the answers that tests give as such a peer. */
 import type { Reply } from "../../../src/wire/exchange.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import type { AnyType } from "../../../src/wire/native-type.ts";
+import { type AnyType, isNativeType } from "../../../src/wire/native-type.ts";
 import type { PeerEntry } from "../../../src/wire/peers.ts";
 import {
   answered,
@@ -67,7 +67,9 @@ export class Native extends Puppet {
   }
 
   #answerTo(call: Sent, state: Uint8Array): Uint8Array {
-    switch (call.type) {
+    const { type } = call;
+    if (isNativeType(type)) throw new Error(`${this.nodeId} has no session to answer ${type} on`);
+    switch (type) {
       case MessageType.HELLO:
         return this.greetingBack(call);
       case MessageType.UPDATE:
@@ -78,8 +80,6 @@ export class Native extends Puppet {
         return new Uint8Array();
       case MessageType.DATA:
         return new TextEncoder().encode("OK");
-      default:
-        throw new Error(`${this.nodeId} has no session to answer ${call.type} on`);
     }
   }
 }

@@ -12,7 +12,7 @@ import {
   markNative,
 } from "../../../src/wire/hello-block.ts";
 import { MessageType, PROTOCOL_VERSION } from "../../../src/wire/message-type.ts";
-import type { AnyType } from "../../../src/wire/native-type.ts";
+import { type AnyType, isNativeType } from "../../../src/wire/native-type.ts";
 import { encodePeers, type PeerEntry, peersSignedPart } from "../../../src/wire/peers.ts";
 import { encodeStatePacket, stateSignedPart } from "../../../src/wire/state-packet.ts";
 import type { LoneCore } from "./lone-core.ts";
@@ -158,6 +158,7 @@ export class Puppet {
   }
 
   #answerTo(type: AnyType, { core }: LoneCore, state: Uint8Array): Uint8Array {
+    if (isNativeType(type)) throw new Error(`${this.nodeId} has no session to answer ${type} on`);
     switch (type) {
       case MessageType.HELLO:
         return this.hello();
@@ -169,8 +170,6 @@ export class Puppet {
         return new Uint8Array();
       case MessageType.DATA:
         return new TextEncoder().encode("OK");
-      default:
-        throw new Error(`${this.nodeId} has no session to answer ${type} on`);
     }
   }
 }

@@ -162,7 +162,7 @@ export class SessionPuppet extends Puppet {
   }
 
   override answerCalls(core: LoneCore): void {
-    for (let round = 0; round < 50; round += 1) {
+    for (let round = 0; round < 200; round += 1) {
       const [call] = this.calls(core);
       if (call === undefined) return;
       core.reply(call, answered(this.answerTo(call, core.core.nodeId)));
@@ -191,7 +191,11 @@ export class SessionPuppet extends Puppet {
       case NativeType.ALIVE:
       case NativeType.BYTES:
         return new Uint8Array();
-      default:
+      case NativeType.RELAY:
+      case MessageType.UPDATE:
+      case MessageType.PEERS:
+      case MessageType.PING:
+      case MessageType.DATA:
         throw new Error(`${this.nodeId} has no answer to ${type}`);
     }
   }
