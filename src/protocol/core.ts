@@ -363,7 +363,7 @@ export class NodeCore {
   }
 
   #start(input: Extract<Input, { kind: "start" }>): void {
-    this.self.startedSeconds = this.#kernel.now.unixSeconds;
+    this.self.start();
     for (const nodeId of this.#trust.unclaimed()) this.#alerts.raise(unclaimed(nodeId), nodeId);
     this.#replication.flush();
     this.#liveness.start();

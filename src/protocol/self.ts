@@ -36,8 +36,8 @@ export class Self {
   readonly port: number;
   /** Random per process, as hex. */
   readonly incarnation: string;
-  /** When this process began, by its own clock; no HELLO of an earlier one was issued later. */
-  startedSeconds = Number.POSITIVE_INFINITY;
+  /** When this process began; earlier ones issued no HELLO later, unless the clock was set back. */
+  #startedSeconds = Number.POSITIVE_INFINITY;
   readonly #kernel: Kernel;
   readonly #incarnationBytes: Uint8Array;
   readonly #candidates: readonly string[];
@@ -74,6 +74,15 @@ export class Self {
   /** The address that a peer saw us call from. Source: the reference's detected_address. */
   get observed(): string | undefined {
     return this.#observed;
+  }
+
+  /** When this process began, Unix seconds. */
+  get startedSeconds(): number {
+    return this.#startedSeconds;
+  }
+
+  start(): void {
+    this.#startedSeconds = Math.max(this.#kernel.now.unixSeconds, this.#issued);
   }
 
   observe(address: string): void {

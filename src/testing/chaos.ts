@@ -229,6 +229,8 @@ function checkNames({ seed, nodes, invented }: Simulation, running: readonly Sim
       if (event.name !== "warning" || event.resolved) continue;
       const { code, nodeId = "", message } = event.error;
       if (code !== "DSN_DUPLICATE_IDENTITY" || !nodes.has(nodeId) || nodeId === "liar") continue;
+      // After a clock was set back, recordings of its own old process look like one that lives.
+      if (nodeId === node.nodeId) continue;
       throw new Error(`seed ${seed}: ${node.name} says of ${nodeId}: ${message}`);
     }
   }
