@@ -73,7 +73,7 @@ export const LIMITS = {
   nativeAnswerBytesMax: 16 * 1024 * 1024,
   membersAnswerBytesMax: 4 * 1024 * 1024,
   /** Members that are shown although only others say that they exist. */
-  unprovenMax: 256,
+  unprovenMax: 64,
   /** Native peers that are asked to pass on a HELLO. */
   relaysMax: 3,
   /** Signatures remembered per sender to drop repeated messages. */

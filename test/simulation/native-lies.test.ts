@@ -118,7 +118,8 @@ describe("A forged state of somebody else", () => {
     simulation.liars.add("liar");
     simulation.promises.signed(owner, message);
     show(simulation, "a", "b", { form: "snapshot", owner, version, entries, signature });
-    simulation.run(500);
+    // Then the owner, which never said so, steps over it.
+    simulation.run(12);
     expect(seenBy(simulation, "b", "liar", "k")).toBe("aaa");
     expect(warned(simulation.node("b"))).not.toContain("DSN_DUPLICATE_IDENTITY");
   });
@@ -198,13 +199,13 @@ describe("Nodes that a member makes up", () => {
     const simulation = sessionNetwork(["a", "b", "liar"]);
     let count = 0;
     lists(simulation, () => {
-      count += 400;
-      return invented(simulation, 400, count);
+      count += 100;
+      return invented(simulation, 100, count);
     });
-    simulation.run(MINUTE_MS);
+    simulation.run(30_000);
     const a = simulation.node("a");
-    expect(count).toBeGreaterThan(2_000);
-    expect(a.core.members().length).toBeLessThanOrEqual(300);
+    expect(count).toBeGreaterThan(500);
+    expect(a.core.members().length).toBeLessThanOrEqual(66);
     simulation.node("liar").corrupt = undefined;
     simulation.run(20_000);
     expect(a.present().sort()).toEqual(["b", "liar"]);
