@@ -9,7 +9,7 @@ export const allWriters: Question = {
     const count = options.quick ? 200 : 1_000;
     for (const processes of options.nodes) {
       const writers = Array.from({ length: processes }, (_, index) => index);
-      const plan = { question: "all-writers", processes, writers, count, options };
+      const plan = { question: "all-writers", processes, writers, count, perTurn: 1, options };
       rows.push(...(await burstRows(plan)));
     }
     const title = `${count} distinct writes of every process at once, each in its own turn`;

@@ -1,8 +1,8 @@
 /**
  * The yardstick: a full mesh of TLS sockets of Node that carries the same states and messages, and
  * does nothing else. No signatures, no membership, no repeats, no answers to states: a state goes
- * out as it is, is kept by who gets it, and is never parsed. What it costs is what this runtime
- * costs.
+ * out whole once and then what was written, is kept by who gets it, and is never parsed. What it
+ * costs is what this runtime costs.
  * @module
  */
 import { createHash } from "node:crypto";
@@ -51,6 +51,10 @@ class BarePeer implements Peer {
   readonly #server: Server;
   readonly #listener: PeerListener;
   #state: Buffer;
+  /** Of the value that is written, at the beginning of the state. */
+  readonly #entryBytes: number;
+  /** In this turn of the event loop. */
+  #isWritten = false;
   readonly #sockets = new Map<number, TLSSocket>();
   /** What the others own. Nobody reads it here, but a mesh that keeps nothing would need no memory. */
   readonly #replicas = new Map<number, Buffer>();
@@ -65,6 +69,7 @@ class BarePeer implements Peer {
     this.#server = server;
     this.#listener = listener;
     this.#state = Buffer.alloc(stateBytes(state), "x");
+    this.#entryBytes = state.bytes + VALUE_FILLING_BYTES;
     this.#state.write(FIRST_VALUE, "latin1");
     server.on("secureConnection", (socket) => {
       this.#read(socket);
@@ -74,12 +79,24 @@ class BarePeer implements Peer {
   }
 
   write(value: string): void {
-    // What is on its way keeps the bytes it was given.
-    this.#state = Buffer.from(this.#state);
+    if (!this.#isWritten) {
+      this.#isWritten = true;
+      // What is on its way keeps the bytes it was given.
+      this.#state = Buffer.from(this.#state);
+      process.nextTick(() => this.#sendEntry());
+    }
     this.#state.write(value, "latin1");
-    const header = frameHeader(FrameKind.VALUE, this.#index, this.#state.length);
-    const frame = Buffer.concat([header, this.#state]);
+  }
+
+  #sendEntry(): void {
+    this.#isWritten = false;
+    const header = frameHeader(FrameKind.VALUE, this.#index, this.#entryBytes);
+    const frame = Buffer.concat([header, this.#state.subarray(0, this.#entryBytes)]);
     for (const socket of this.#sockets.values()) send(socket, frame);
+  }
+
+  read(index: number): string | undefined {
+    return this.#replicas.get(index)?.toString("latin1", 0, VALUE_LENGTH);
   }
 
   send(to: number, data: Uint8Array): Promise<void> {
@@ -143,11 +160,14 @@ class BarePeer implements Peer {
     const reader = new FrameReader(({ kind, number, payload }) => {
       switch (kind) {
         case FrameKind.GREETING:
+          // A copy: the payload is a view into all that came with it.
+          this.#replicas.set(number, Buffer.from(payload));
           this.#met(number, socket);
-          this.#took(number, payload);
+          this.#tell(number, payload);
           break;
         case FrameKind.VALUE:
-          this.#took(number, payload);
+          payload.copy(this.#replicas.get(number) ?? NOTHING);
+          this.#tell(number, payload);
           break;
         case FrameKind.REQUEST:
           send(socket, frameHeader(FrameKind.REPLY, number, 0), NOTHING);
@@ -170,9 +190,7 @@ class BarePeer implements Peer {
     for (const look of this.#awaited.splice(0)) look();
   }
 
-  #took(writer: number, state: Buffer): void {
-    // A copy: the payload is a view into all that came with it.
-    this.#replicas.set(writer, Buffer.from(state));
+  #tell(writer: number, state: Buffer): void {
     this.#listener.onValue(writer, state.toString("latin1", 0, VALUE_LENGTH));
   }
 }

@@ -1,11 +1,12 @@
 /**
- * The measurement behind two questions: how many distinct writes per second, until the last of
+ * The measurement behind three questions: how many distinct writes per second, until the last of
  * each writer is everywhere?
  * @module
  */
 import { type Mesh, withBoth } from "./mesh.ts";
 import { type Both, type Options, type Row, rowOf } from "./question.ts";
 import { median } from "./statistics.ts";
+import type { Target } from "./target.ts";
 
 export interface BurstPlan {
   readonly question: string;
@@ -13,7 +14,11 @@ export interface BurstPlan {
   readonly writers: readonly number[];
   /** Of each writer. */
   readonly count: number;
+  /** Writes in one turn of the event loop. */
+  readonly perTurn: number;
   readonly options: Options;
+  readonly writesTarget?: Target | undefined;
+  readonly versionsTarget?: Target | undefined;
 }
 
 interface Rates {
@@ -23,17 +28,19 @@ interface Rates {
 }
 
 export async function burstRows(plan: BurstPlan): Promise<Row[]> {
-  const { question, processes, options } = plan;
+  const { question, processes, options, writesTarget, versionsTarget } = plan;
   const both = await withBoth({ question, processes, options }, (dsn, bare) =>
     inTurns(plan, dsn, bare),
   );
-  const row = (what: string, value: (rates: Rates) => number): Row =>
-    rowOf(`${processes} processes, ${what}`, "per second", both, (samples) =>
-      median(samples.map(value)),
-    );
+  const row = (what: string, value: (rates: Rates) => number, target?: Target): Row => {
+    const summary = (samples: readonly Rates[]) => median(samples.map(value));
+    return rowOf(`${processes} processes, ${what}`, "per second", both, summary, target);
+  };
+  const writes = ({ writesPerSecond }: Rates) => writesPerSecond;
+  const versions = ({ versionsPerSecond }: Rates) => versionsPerSecond;
   return [
-    row("writes until the last is everywhere", ({ writesPerSecond }) => writesPerSecond),
-    row("versions seen by a reader", ({ versionsPerSecond }) => versionsPerSecond),
+    row("writes until the last is everywhere", writes, writesTarget),
+    row("versions seen by a reader", versions, versionsTarget),
   ];
 }
 
@@ -50,8 +57,8 @@ async function inTurns(plan: BurstPlan, dsnMesh: Mesh, bareMesh: Mesh): Promise<
   return { dsn: dsn.slice(1), bare: bare.slice(1) };
 }
 
-async function burst(mesh: Mesh, { writers, count }: BurstPlan): Promise<Rates> {
-  const { startedMs, endedMs } = await mesh.burst(count, writers);
+async function burst(mesh: Mesh, { writers, count, perTurn }: BurstPlan): Promise<Rates> {
+  const { startedMs, endedMs } = await mesh.burst(count, { writers, perTurn });
   const readers = writers.length > 1 ? mesh.workers : mesh.receivers;
   const versions = await Promise.all(readers.map((reader) => reader.call("countSightings")));
   const seconds = (endedMs - startedMs) / 1_000;

@@ -62,8 +62,25 @@ export interface Sent {
   readonly totalMs: number;
 }
 
+/** Small messages at a steady pace, whether those before have come or not. */
+export interface StreamOrder {
+  /** Index of the receiver. */
+  readonly to: number;
+  readonly bytes: number;
+  readonly everyMs: number;
+  readonly forMs: number;
+  /** Size of the messages that pass meanwhile, one after the other; 0 for none. */
+  readonly besideBytes: number;
+}
+
+export interface ReadRates {
+  readonly perSecond: number;
+  /** The same values out of a Map in a Map. */
+  readonly mapsPerSecond: number;
+}
+
 export interface Joined {
-  /** Just before the process began to listen. */
+  /** Just before the node was started, the program loaded. */
   readonly startedMs: number;
   /** When it could read the whole states of all others. */
   readonly completeMs: number;
@@ -80,6 +97,8 @@ export interface Usage {
 
 export interface Memory {
   readonly residentBytes: number;
+  /** Resident after a full collection. */
+  readonly collectedBytes: number;
   /** JavaScript objects that survive a full collection. */
   readonly heapBytes: number;
 }
@@ -91,10 +110,12 @@ export interface Commands {
   connect(ports: readonly number[]): Promise<void>;
   /** Both, without a word in between. @param ports of the processes that are there. */
   join(setup: Setup, ports: readonly number[]): Promise<Joined>;
+  /** Opens further peers, one after the other, each connected with the first process. */
+  crowd(setups: readonly Setup[]): Promise<void>;
   /** Writes one value after `pauseMs`, and answers only when the others are likely to have it. */
   write(sequence: number, pauseMs: number): Promise<Written>;
-  /** Writes distinct values, each in its own turn of the event loop. Resolves with the start. */
-  burst(first: number, count: number): Promise<number>;
+  /** Writes distinct values, `perTurn` in each turn of the event loop. Resolves with the start. */
+  burst(first: number, count: number, perTurn: number): Promise<number>;
   /** Resolves once that value of that writer, or a later one, is visible: with the time. */
   waitFor(writer: number, sequence: number): Promise<number>;
   /** Resolves once that process is known to be gone, with the time; once for each time. */
@@ -106,6 +127,10 @@ export interface Commands {
   /** How many values became visible since then. */
   countSightings(): Promise<number>;
   send(order: SendOrder): Promise<Sent>;
+  /** Resolves with the round trips of the small messages, in milliseconds. */
+  stream(order: StreamOrder): Promise<number[]>;
+  /** Reads the value of that process `count` times. */
+  reads(index: number, count: number): Promise<ReadRates>;
   usage(): Promise<Usage>;
   memory(): Promise<Memory>;
   /** Profiles this process until it is closed. */

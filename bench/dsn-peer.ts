@@ -53,6 +53,10 @@ class DsnPeer implements Peer {
     this.#node.updateData(KEY, value.padStart(this.#valueBytes, "0"));
   }
 
+  read(index: number): string | undefined {
+    return this.#node.readData(nodeIdOf(index), KEY);
+  }
+
   send(to: number, data: Uint8Array): Promise<void> {
     return this.#node.sendToNode(nodeIdOf(to), data);
   }
@@ -62,7 +66,7 @@ class DsnPeer implements Peer {
     await Promise.all(others.map((index) => this.waitForBack(index)));
   }
 
-  /** A state comes as a whole: who reads one key of it can read all. */
+  /** The first state comes as a whole: who reads one key of it can read all. */
   async waitForBack(index: number): Promise<void> {
     await this.#node.waitForKey(nodeIdOf(index), KEY, undefined, { timeout: JOIN_TIMEOUT_MS });
   }

@@ -18,9 +18,13 @@ import {
   rowOf,
 } from "./question.ts";
 import { median } from "./statistics.ts";
+import { atMost, type Target } from "./target.ts";
+
+/** By number of processes; of both directions. */
+const TARGETS: ReadonlyMap<number, Target> = new Map([[16, atMost(60)]]);
 
 interface Times {
-  /** From just before the process listens. */
+  /** From just before the process starts its node, its program loaded. */
   readonly seesAllMs: number;
   readonly seenByAllMs: number;
 }
@@ -32,8 +36,12 @@ export const join: Question = {
     for (const processes of options.nodes) {
       const both = await inTurns(processes, options);
       const row = (what: string, value: (times: Times) => number) =>
-        rowOf(`${processes} processes, ${what}`, "ms", both, (samples) =>
-          median(samples.map(value)),
+        rowOf(
+          `${processes} processes, ${what}`,
+          "ms",
+          both,
+          (samples) => median(samples.map(value)),
+          TARGETS.get(processes),
         );
       rows.push(
         row("it sees all", ({ seesAllMs }) => seesAllMs),

@@ -10,6 +10,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { allWriters } from "./all-writers.ts";
 import { type Arguments, parseArguments } from "./arguments.ts";
+import { coalesced } from "./coalesced.ts";
 import { fullState } from "./full-state.ts";
 import { idle } from "./idle.ts";
 import { join } from "./join.ts";
@@ -17,10 +18,13 @@ import { killedPeer } from "./killed-peer.ts";
 import { memory } from "./memory.ts";
 import { abandonAll } from "./mesh.ts";
 import { messages } from "./messages.ts";
+import { messagesBeside } from "./messages-beside.ts";
 import { profileSummaries } from "./profile-summary.ts";
 import type { Question, Result } from "./question.ts";
+import { reads } from "./reads.ts";
 import { heading, machineLine, table, thisMachine } from "./report.ts";
 import { putMachine, putTables } from "./results-file.ts";
+import { sessionMemory } from "./session-memory.ts";
 import { stoppedPeer } from "./stopped-peer.ts";
 import { visibility } from "./visibility.ts";
 import { writeRate } from "./write-rate.ts";
@@ -29,13 +33,17 @@ const QUESTIONS: readonly Question[] = [
   visibility,
   fullState,
   writeRate,
+  coalesced,
   allWriters,
   messages,
+  messagesBeside,
+  reads,
   join,
   idle,
   killedPeer,
   stoppedPeer,
   memory,
+  sessionMemory,
 ];
 
 process.once("exit", abandonAll);

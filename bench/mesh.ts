@@ -20,6 +20,14 @@ export interface MeshPlan {
   readonly options: Options;
 }
 
+export interface BurstShape {
+  readonly writers: readonly number[];
+  /** Writes in one turn of the event loop. */
+  readonly perTurn: number;
+}
+
+const ONE_WRITER: BurstShape = { writers: [0], perTurn: 1 };
+
 export interface Burst {
   /** Just before the first write; see `nowMs`. */
   readonly startedMs: number;
@@ -47,6 +55,8 @@ export class Mesh {
   readonly #workers: WorkerProcess[] = [];
   readonly #ports: number[] = [];
   #sequence = 0;
+  #crowd: WorkerProcess | undefined;
+  #crowded = 0;
 
   private constructor(kind: Kind, plan: MeshPlan) {
     this.kind = kind;
@@ -103,7 +113,7 @@ export class Mesh {
    * Writes distinct values as fast as the writers can, all of them at once, and waits until the
    * last value of each is everywhere.
    */
-  async burst(count: number, writers: readonly number[] = [0]): Promise<Burst> {
+  async burst(count: number, { writers, perTurn }: BurstShape = ONE_WRITER): Promise<Burst> {
     const first = this.nextSequence(count);
     const last = first + count - 1;
     await Promise.all(this.#workers.map((worker) => worker.call("takeSightings")));
@@ -112,7 +122,9 @@ export class Mesh {
         .filter((writer) => writer !== reader)
         .map((writer) => worker.call("waitFor", writer, last)),
     );
-    const started = writers.map((writer) => this.#workerAt(writer).call("burst", first, count));
+    const started = writers.map((writer) =>
+      this.#workerAt(writer).call("burst", first, count, perTurn),
+    );
     return {
       startedMs: Math.min(...(await Promise.all(started))),
       endedMs: Math.max(...(await Promise.all(visible))),
@@ -128,6 +140,20 @@ export class Mesh {
     await joiner.call("takeSightings");
     await this.#profile(index, "joiner");
     return { index, ...(await joiner.call("join", this.#setup(index), this.#ports)) };
+  }
+
+  /** So many further peers, together in a process of their own, and met by the first process. */
+  async crowd(count: number): Promise<void> {
+    if (this.#crowd === undefined) {
+      this.#crowd = new WorkerProcess();
+      this.#workers.push(this.#crowd);
+    }
+    const setups = Array.from({ length: count }, (_, position) =>
+      this.#setup(this.#crowded + 1 + position),
+    );
+    this.#crowded += count;
+    await this.#crowd.call("crowd", setups);
+    await Promise.all(setups.map(({ index }) => this.writer.call("waitForBack", index)));
   }
 
   /** Kills one process. @returns when, and when each of the others knew that it was gone. */

@@ -3,6 +3,7 @@ import type { SendOrder, Sent } from "./commands.ts";
 import { type Mesh, withBoth } from "./mesh.ts";
 import { DSN_AND_BARE, type Question, type Row, rowOf } from "./question.ts";
 import { median, percentile } from "./statistics.ts";
+import { atLeast, atLeastTimes, atMostTimes, type Target } from "./target.ts";
 
 const MEGABYTE = 1_000_000;
 
@@ -13,6 +14,7 @@ interface Case {
   readonly unit: Row["unit"];
   readonly order: Omit<SendOrder, "to">;
   readonly value: (sent: Sent, order: Omit<SendOrder, "to">) => number;
+  readonly target?: Target;
 }
 
 const perSecond: Case["value"] = ({ totalMs }, { count }) => (count / totalMs) * 1_000;
@@ -24,7 +26,8 @@ export const messages: Question = {
   async measure(options) {
     const rounds = options.quick ? 3 : 7;
     const rows: Row[] = [];
-    for (const { name, what, unit, order, value } of casesFor(options.quick ? 0.2 : 1)) {
+    for (const one of casesFor(options.quick ? 0.2 : 1)) {
+      const { name, what, unit, order, value, target } = one;
       const plan = { question: `messages-${name}`, processes: 2, options };
       const both = await withBoth(plan, async (dsnMesh, bareMesh) => {
         const dsn: number[] = [];
@@ -37,7 +40,7 @@ export const messages: Question = {
         }
         return { dsn: dsn.slice(1), bare: bare.slice(1) };
       });
-      rows.push(rowOf(what, unit, both, median));
+      rows.push(rowOf(what, unit, both, median, target));
     }
     return { title: "Messages, each acknowledged by its receiver", columns: DSN_AND_BARE, rows };
   },
@@ -52,6 +55,7 @@ function casesFor(scale: number): Case[] {
       unit: "ms",
       order: { bytes: 100, count: times(500), inFlight: 1 },
       value: ({ roundTripsMs }) => percentile(roundTripsMs, 0.5),
+      target: atMostTimes(2),
     },
     {
       name: "many",
@@ -59,6 +63,7 @@ function casesFor(scale: number): Case[] {
       unit: "per second",
       order: { bytes: 100, count: times(5_000), inFlight: 64 },
       value: perSecond,
+      target: atLeast(60_000),
     },
     {
       name: "1mb",
@@ -73,6 +78,7 @@ function casesFor(scale: number): Case[] {
       unit: "MB/s",
       order: { bytes: 16 * MEGABYTE, count: times(5), inFlight: 1 },
       value: megabytesPerSecond,
+      target: atLeastTimes(0.5),
     },
     {
       name: "64mb",

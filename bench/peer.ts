@@ -2,8 +2,10 @@ import type { Setup, StateShape } from "./commands.ts";
 
 /** One process's part of a mesh. Both kinds of mesh do the same work behind it. */
 export interface Peer {
-  /** Puts a value before all others, in this turn of the event loop. */
+  /** Puts a value before all others, in this turn of the event loop: the last one of it. */
   write(value: string): void;
+  /** The value of another process as it is held here. */
+  read(index: number): string | undefined;
   /** Sends bytes to one process. Resolves when that process has handed them to its application. */
   send(to: number, data: Uint8Array): Promise<void>;
   /** Resolves once all others are connected, and their whole states can be read here. */

@@ -1,11 +1,12 @@
+import type { Target } from "./target.ts";
+
 /** One number, beside the number that it is to be judged by. */
 export interface Row {
   readonly what: string;
-  readonly unit: "ms" | "per second" | "MB/s" | "CPU s/min" | "B/s" | "MB";
+  readonly unit: "ms" | "per second" | "MB/s" | "CPU s/min" | "B/s" | "MB" | "KB";
   readonly measured: number;
   readonly beside: number;
-  /** At most this. */
-  readonly target?: number;
+  readonly target?: Target | undefined;
 }
 
 export interface Result {
@@ -46,6 +47,7 @@ export function rowOf<T>(
   unit: Row["unit"],
   { dsn, bare }: Both<T>,
   summary: (samples: readonly T[]) => number,
+  target?: Target,
 ): Row {
-  return { what, unit, measured: summary(dsn), beside: summary(bare) };
+  return { what, unit, measured: summary(dsn), beside: summary(bare), target };
 }

@@ -4,6 +4,7 @@
  */
 import { cpus, loadavg } from "node:os";
 import type { Result, Row } from "./question.ts";
+import { isMet } from "./target.ts";
 
 export interface Machine {
   readonly cpu: string;
@@ -48,7 +49,7 @@ export function table({ columns, rows }: Result): string[] {
     withUnit(row.measured, row.unit),
     withUnit(row.beside, row.unit),
     `${(row.measured / row.beside).toFixed(2)} ×`,
-    targetOf(row),
+    targetOf(row, columns[1]),
   ]);
   const widths = head.map((name, column) =>
     Math.max(name.length, ...body.map((cells) => cells[column]?.length ?? 0)),
@@ -59,18 +60,28 @@ export function table({ columns, rows }: Result): string[] {
   return [line(head), rule, ...body.map(line)];
 }
 
-function targetOf({ target, measured, unit }: Row): string {
+function targetOf({ target, measured, beside, unit }: Row, besideName: string): string {
   if (target === undefined) return "";
-  return `${measured <= target ? "met" : "missed"}: ${target} ${unit}`;
+  const { bound, value, than } = target;
+  const text = {
+    itself: withUnit(value, unit, 0),
+    times: `${value} × ${besideName}`,
+    more: `${withUnit(value, unit, 0)} more than ${besideName}`,
+  }[than];
+  return `${isMet(target, measured, beside) ? "met" : "missed"}: ${bound} ${text}`;
 }
 
-function withUnit(value: number, unit: Row["unit"]): string {
-  const digits = unit === "B/s" || value >= 100 ? 0 : value >= 1 ? 2 : 3;
+function withUnit(value: number, unit: Row["unit"], digits = digitsOf(value, unit)): string {
   const number = value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
   return `${number} ${unit === "per second" ? "/s" : unit}`;
+}
+
+function digitsOf(value: number, unit: Row["unit"]): number {
+  if (unit === "B/s" || value >= 100) return 0;
+  return value >= 1 ? 2 : 3;
 }
 
 function pad(cell: string, width: number, column: number): string {

@@ -2,13 +2,16 @@
 import { SMALL_STATE } from "./peer.ts";
 import { DSN_AND_BARE, type Question, type Row, rowOf } from "./question.ts";
 import { percentile } from "./statistics.ts";
+import { atMostTimes, type Target } from "./target.ts";
 import { visibleMsOfBoth } from "./visible-writes.ts";
 
-const TARGETS_MS: ReadonlyMap<number, number> = new Map([
-  [2, 1.5],
-  [8, 5],
-  [16, 10],
+/** By number of processes. */
+const MEDIAN_TARGETS: ReadonlyMap<number, Target> = new Map([
+  [2, atMostTimes(2)],
+  [8, atMostTimes(2)],
+  [16, atMostTimes(2)],
 ]);
+const P99_TARGETS: ReadonlyMap<number, Target> = new Map([[16, atMostTimes(3)]]);
 
 export const visibility: Question = {
   name: "visibility",
@@ -16,12 +19,12 @@ export const visibility: Question = {
     const rows: Row[] = [];
     for (const processes of options.nodes) {
       const both = await visibleMsOfBoth("visibility", processes, SMALL_STATE, options);
-      const row = (share: number) =>
-        rowOf(`${processes} processes, p${share * 100}`, "ms", both, (samples) =>
-          percentile(samples, share),
-        );
-      const target = TARGETS_MS.get(processes);
-      rows.push({ ...row(0.5), ...(target === undefined ? {} : { target }) }, row(0.99));
+      const row = (share: number, targets: ReadonlyMap<number, Target>) => {
+        const summary = (samples: readonly number[]) => percentile(samples, share);
+        const what = `${processes} processes, p${share * 100}`;
+        return rowOf(what, "ms", both, summary, targets.get(processes));
+      };
+      rows.push(row(0.5, MEDIAN_TARGETS), row(0.99, P99_TARGETS));
     }
     return { title: "A write of 20 bytes is visible everywhere", columns: DSN_AND_BARE, rows };
   },

@@ -11,18 +11,22 @@ import type {
   Commands,
   Joined,
   Memory,
+  ReadRates,
   Request,
   Response,
   SendOrder,
   Sent,
   Setup,
   Sighting,
+  StreamOrder,
   Usage,
   Written,
 } from "./commands.ts";
 import { openDsnPeer } from "./dsn-peer.ts";
-import { type OpenPeerOf, type Peer, textOf } from "./peer.ts";
+import { type OpenPeerOf, type Peer, type PeerListener, textOf } from "./peer.ts";
 import { startProfile } from "./profiler.ts";
+import { readRates } from "./read-rates.ts";
+import { sendStream } from "./send-stream.ts";
 import { Sightings } from "./sightings.ts";
 import { countTraffic, trafficBytes } from "./traffic.ts";
 
@@ -32,14 +36,16 @@ const QUIET_MS = 20;
 /** A payload that is not all zeros, as real ones are not. */
 const FILLING = 0xa5;
 
+const NOBODY: PeerListener = { onValue: () => undefined, onGone: () => undefined };
+
 class Worker implements Commands {
   readonly #sightings = new Sightings();
   #peer: Peer | undefined;
+  readonly #crowd: Peer[] = [];
   #endProfile: (() => Promise<void>) | undefined;
 
   async open(setup: Setup): Promise<number> {
-    const open: OpenPeerOf = setup.kind === "dsn" ? openDsnPeer : openBarePeer;
-    const { peer, port } = await open(setup, {
+    const { peer, port } = await openerOf(setup)(setup, {
       onValue: (writer, value) => this.#sightings.saw(writer, value),
       onGone: (index) => this.#sightings.lost(index),
     });
@@ -58,6 +64,14 @@ class Worker implements Commands {
     return { startedMs, completeMs: nowMs() };
   }
 
+  async crowd(setups: readonly Setup[]): Promise<void> {
+    for (const setup of setups) {
+      const { peer } = await openerOf(setup)(setup, NOBODY);
+      this.#crowd.push(peer);
+      await peer.connect([setup.firstPort ?? 0]);
+    }
+  }
+
   async write(sequence: number, pauseMs: number): Promise<Written> {
     await sleep(pauseMs);
     const atMs = nowMs();
@@ -67,12 +81,12 @@ class Worker implements Commands {
     return { atMs, callMs };
   }
 
-  async burst(first: number, count: number): Promise<number> {
+  async burst(first: number, count: number, perTurn: number): Promise<number> {
     const startedMs = nowMs();
     for (let sequence = first; sequence < first + count; sequence += 1) {
       this.#opened.write(textOf(sequence));
-      // Whatever the write has put off to the end of this turn happens before this goes on.
-      await nextTurn();
+      // Whatever the writes have put off to the end of this turn happens before this goes on.
+      if ((sequence - first + 1) % perTurn === 0) await nextTurn();
     }
     return startedMs;
   }
@@ -115,6 +129,14 @@ class Worker implements Commands {
     return { roundTripsMs, totalMs: nowMs() - startedMs };
   }
 
+  stream(order: StreamOrder): Promise<number[]> {
+    return sendStream(this.#opened, order, FILLING);
+  }
+
+  async reads(index: number, count: number): Promise<ReadRates> {
+    return readRates(this.#opened, index, count);
+  }
+
   async usage(): Promise<Usage> {
     const { user, system } = process.cpuUsage();
     return { atMs: nowMs(), cpuMs: (user + system) / 1_000, bytes: trafficBytes() };
@@ -125,7 +147,8 @@ class Worker implements Commands {
     const { rss: residentBytes } = process.memoryUsage();
     setFlagsFromString("--expose-gc");
     (runInNewContext("gc") as () => void)();
-    return { residentBytes, heapBytes: process.memoryUsage().heapUsed };
+    const { rss: collectedBytes, heapUsed: heapBytes } = process.memoryUsage();
+    return { residentBytes, collectedBytes, heapBytes };
   }
 
   async startProfile(file: string): Promise<void> {
@@ -134,6 +157,7 @@ class Worker implements Commands {
 
   async close(): Promise<void> {
     await this.#endProfile?.();
+    await Promise.all(this.#crowd.map((peer) => peer.close()));
     await this.#peer?.close();
   }
 
@@ -141,6 +165,10 @@ class Worker implements Commands {
     if (this.#peer === undefined) throw new Error("this worker is not open");
     return this.#peer;
   }
+}
+
+function openerOf({ kind }: Setup): OpenPeerOf {
+  return kind === "dsn" ? openDsnPeer : openBarePeer;
 }
 
 countTraffic();
