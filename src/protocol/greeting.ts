@@ -407,12 +407,6 @@ export class Greeting {
       return { member, restarted: false, fresh: false };
     }
     const incarnation = toHex(block.incarnation);
-    const isFormer = member.formerIncarnations.includes(incarnation);
-    if (isFormer && !answersUs && speaksNative(member)) {
-      // A second live process of it, or a recording: only one that answers us takes the place.
-      this.#raiseDuplicate(member);
-      return { member, restarted: false, fresh: false };
-    }
     const restarted = known !== undefined && known.incarnation !== incarnation;
     if (restarted) {
       resetPush(member);
