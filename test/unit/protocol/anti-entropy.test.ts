@@ -281,7 +281,10 @@ describe("A comparison that a peer begins", () => {
   it("is answered by what it lacks, and what we lack", () => {
     const { core, bob, carol } = setUp();
     carol.send(core, carol.snapshot(V2, { c: "1" }, "signed"));
+    core.write(["a", "1"]);
+    core.reply(bob.call(core, NativeType.STATES), silence);
     const { version } = core.core;
+    expect(core.core.member("bob")?.sync.sent).toBeLessThan(version);
     const answer = compare(core, bob, [
       digestEntry("bob", V1, { b: "1" }),
       digestEntry("carol", V1, {}),

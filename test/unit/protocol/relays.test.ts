@@ -63,6 +63,22 @@ describe("A node that we do not reach", () => {
     expect(new Set(calls.map(({ payload }) => payload.join())).size).toBe(1);
   });
 
+  it("is asked for through peers with sessions that we reach, and nobody else", () => {
+    const { core, bob, helpers } = setUp(2);
+    const [helper, lost] = helpers as [SessionPuppet, SessionPuppet];
+    const paul = new Puppet("paul", "10.0.0.8").join(core);
+    lose(core, lost);
+    for (const call of asked(core, [bob, helper])) core.reply(call, silence);
+    for (const call of lost.calls(core)) core.reply(call, unreachable);
+    expect(statusOf(core, lost.nodeId)).toBe("down");
+    lose(core, bob);
+    expect(asked(core, [lost])).toEqual([]);
+    expect(asked(core, [helper])).toHaveLength(1);
+    const relays = core.sent(NativeType.RELAY).map(({ to }) => to.address);
+    expect(relays).not.toContain(paul.address);
+    expect(relays).not.toContain(bob.address);
+  });
+
   it("is relayed once one of them brings its answer: it does not leave", () => {
     const { core, bob, helpers } = setUp(3);
     lose(core, bob);
@@ -157,7 +173,9 @@ describe("A node that we do not reach", () => {
     lose(core, bob);
     for (const helper of helpers) bring(core, helper, bob);
     for (const call of bob.calls(core)) core.reply(call, unreachable);
+    expect(statusOf(core)).toBe("relayed");
     core.write(["a", "1"]);
+    for (const helper of helpers) expect(helper.calls(core, NativeType.STATES)).toHaveLength(1);
     expect(bob.calls(core, NativeType.STATES)).toEqual([]);
   });
 });
@@ -278,6 +296,19 @@ describe("A HELLO that we are to pass on", () => {
           signature: expect.any(Uint8Array),
         },
       ]);
+    });
+
+    it("anew when the asker asks again, for it has lost what it held", () => {
+      const { states, take, again } = subscribed(0);
+      take(V1);
+      expect(states()).toEqual([]);
+      again(V1);
+      expect(states()).toEqual([]);
+      again(0);
+      expect(states()).toMatchObject([{ form: "snapshot", version: V1 }]);
+      // What is on its way is not sent twice.
+      again(0);
+      expect(states()).toHaveLength(1);
     });
 
     it("but nothing while the asker holds the newest", () => {
