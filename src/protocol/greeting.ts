@@ -373,10 +373,7 @@ export class Greeting {
   /** What others show counts only when it is newer than what we know; it is no word to us. */
   #enterShown(member: Member, block: HelloBlock | undefined, signed: SignedHello): Greeted {
     const known = member.native?.issued ?? Number.NEGATIVE_INFINITY;
-    // After a clock went back, words of a process that has ended look newer than those of its heir.
-    const isFormer =
-      block !== undefined && member.formerIncarnations.includes(toHex(block.incarnation));
-    if (block === undefined || isFormer || block.issued <= known) {
+    if (block === undefined || block.issued <= known) {
       member.hello ??= signed;
       return { member, restarted: false, fresh: false };
     }
