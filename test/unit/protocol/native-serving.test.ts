@@ -111,6 +111,31 @@ describe("A request on a session", () => {
   });
 });
 
+describe("A probe of a peer with a session", () => {
+  it("is ALIVE to that very node, whose answer can be no recording", () => {
+    const { core, bob } = withBob();
+    core.step({ kind: "connection-lost", to: { address: "10.0.0.2", port: 8_000 } });
+    const call = bob.call(core, NativeType.ALIVE);
+    expect(call.to.peer?.nodeId).toBe("bob");
+    core.run(20);
+    core.reply(call, answered(new Uint8Array()));
+    expect(core.core.member("bob")).toMatchObject({
+      status: "alive",
+      provenMs: core.nowMs,
+      rttMs: 20,
+    });
+  });
+
+  it("that it answers as to a stranger shows that it lives, and makes us say HELLO", () => {
+    const { core, bob } = withBob();
+    core.step({ kind: "session-lost", peer: bob.proven });
+    core.reply(bob.call(core, NativeType.ALIVE), stranger);
+    expect(core.core.member("bob")?.status).toBe("alive");
+    expect(typesTo(core, bob)).toEqual([MessageType.HELLO]);
+    expect(core.events).toEqual([]);
+  });
+});
+
 describe("Whether a node may have a session", () => {
   it("is told from its id and key: not our own id, not the whitelist's others, not another key", () => {
     const { core, bob } = withBob();

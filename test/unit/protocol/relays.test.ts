@@ -67,11 +67,12 @@ describe("A node that we do not reach", () => {
     const { core, bob, helpers } = setUp(2);
     const [helper, lost] = helpers as [SessionPuppet, SessionPuppet];
     const paul = new Puppet("paul", "10.0.0.8").join(core);
-    lose(core, lost);
+    core.step({ kind: "session-lost", peer: lost.proven });
+    core.reply(lost.call(core, NativeType.ALIVE), unreachable);
+    expect(statusOf(core, lost.nodeId)).toBe("suspect");
     for (const call of asked(core, [bob, helper])) core.reply(call, silence);
-    for (const call of lost.calls(core)) core.reply(call, unreachable);
-    expect(statusOf(core, lost.nodeId)).toBe("down");
     lose(core, bob);
+    expect(statusOf(core, lost.nodeId)).toBe("suspect");
     expect(asked(core, [lost])).toEqual([]);
     expect(asked(core, [helper])).toHaveLength(1);
     const relays = core.sent(NativeType.RELAY).map(({ to }) => to.address);
