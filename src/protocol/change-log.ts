@@ -36,6 +36,16 @@ export class ChangeLog {
     this.#horizon = version;
   }
 
+  /** Whether all this went through that very version, and still knows what came after it. */
+  has(version: number): boolean {
+    for (let index = this.#changes.length - 1; index >= 0; index -= 1) {
+      const change = this.#changes[index];
+      if (change === undefined || change.version < version) break;
+      if (change.version === version) return true;
+    }
+    return version === this.#horizon;
+  }
+
   /** Keys that changed after `base`, in the order of their changes, gone ones among them; undefined when that is too long ago. */
   since(base: number): ReadonlySet<string> | undefined {
     if (base < this.#horizon) return undefined;

@@ -122,8 +122,12 @@ export class OwnState {
     return this.#root.digest();
   }
 
-  /** What changed since a version; undefined when that is too long ago to tell. */
+  /**
+   * What changed since a version; undefined when that is too long ago to tell, or is one of an
+   * earlier life: when the clock has jumped, those may lie between two of this one.
+   */
   changesSince(base: number): Change[] | undefined {
+    if (!this.#log.has(base)) return undefined;
     const keys = this.#log.since(base);
     if (keys === undefined) return undefined;
     return [...keys].map((key) => [key, this.#entries.get(key)]);

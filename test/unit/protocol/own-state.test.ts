@@ -187,3 +187,25 @@ describe("OwnState", () => {
     );
   });
 });
+
+describe("OwnState.changesSince()", () => {
+  it("tells changes since a version of this life, and nothing since one of an earlier life", () => {
+    const state = new OwnState(0);
+    state.commit(100);
+    const first = state.version;
+    state.write(new Map([["a", "1"]]));
+    state.commit(101);
+    const second = state.version;
+    // The clock jumps over a version that an earlier life has shown.
+    state.write(new Map([["b", "2"]]));
+    state.commit(300);
+    expect(state.changesSince(first)).toEqual([
+      ["a", "1"],
+      ["b", "2"],
+    ]);
+    expect(state.changesSince(second)).toEqual([["b", "2"]]);
+    expect(state.changesSince(state.version)).toEqual([]);
+    expect(state.changesSince(200)).toBeUndefined();
+    expect(state.changesSince(50)).toBeUndefined();
+  });
+});
