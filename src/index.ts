@@ -71,8 +71,12 @@ export type {
   InboundRequest,
   Message,
   Outcome,
+  ProvenPeer,
   Reply,
   RequestHandler,
   RequestOptions,
+  Target,
 } from "./transport/carrier.ts";
+export type { AdmissionRefusal, SessionIdentity } from "./transport/session-identity.ts";
 export { MessageType, PROTOCOL_VERSION } from "./wire/message-type.ts";
+export { type AnyType, NativeType } from "./wire/native-type.ts";

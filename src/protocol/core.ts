@@ -285,7 +285,12 @@ export class NodeCore {
    * Whether a node that has proved to hold this key may have a session with us; undefined for yes,
    * else how it is refused.
    */
-  refusalOf({ nodeId, publicKey }: Pick<ProvenPeer, "nodeId" | "publicKey">): Refusal | undefined {
+  refusalOf({
+    nodeId,
+    publicKey,
+  }: Pick<ProvenPeer, "nodeId" | "publicKey">):
+    | { readonly status: number; readonly text: string }
+    | undefined {
     if (nodeId === this.nodeId) return refusals.ownId(true);
     if (!this.#trust.admits(nodeId, publicKey)) return refusals.notWhitelisted(nodeId, this.nodeId);
     return this.#trust.accepts(nodeId, publicKey) ? undefined : refusals.keyChanged(nodeId);

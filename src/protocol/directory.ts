@@ -102,7 +102,7 @@ export class Directory {
     return named;
   }
 
-  /** Answers a MEMBERS request: all whom we reach ourselves, and ourselves among them. */
+  /** Answers a MEMBERS request: all whom we reach, the asker among them: so it learns that we do. */
   answer(member: Member, payload: Uint8Array): Uint8Array {
     let request: ReturnType<typeof decodeMembersRequest>;
     try {

@@ -4,6 +4,11 @@
  * Not covered by semantic versioning before 1.0.
  * @module distributed-state-network/protocol
  */
+
+export type { ProvenPeer, Target } from "../wire/exchange.ts";
+export type { HelloRole } from "../wire/hello-block.ts";
+export type { Change } from "../wire/native-states.ts";
+export type { AnyType, NativeType } from "../wire/native-type.ts";
 export { type CoreOptions, NodeCore } from "./core.ts";
 export type { Entries, EntriesChange } from "./entries.ts";
 export type { CoreEvent, PeerStatus } from "./event.ts";

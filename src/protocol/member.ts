@@ -11,6 +11,7 @@ export type Replica = PythonReplica | NativeReplica;
 
 /** A state in the form of the Python wire: always one that the owner's key has signed. */
 export interface PythonReplica {
+  /** Which form the copy has. */
   readonly kind: "python";
   /** Unix seconds on the owner's clock. */
   readonly version: number;
@@ -40,7 +41,9 @@ export interface NativeFacts {
 
 /** A HELLO as its node signed it, with its block: what we know the node by, and can show others. */
 export interface SignedHello {
+  /** As which it was signed: the HELLO that asks, or the one that answers. */
   readonly role: HelloRole;
+  /** As it came. */
   readonly bytes: Uint8Array;
 }
 
@@ -50,8 +53,9 @@ export interface SyncState {
   sent: number | undefined;
   /** The newest version that it has said it holds. */
   held: number | undefined;
-  /** Messages with states that it has not answered yet, and their bytes. */
+  /** Messages with states that it has not answered yet. */
   inFlight: number;
+  /** Their bytes. */
   inFlightBytes: number;
   /** The newest version whose proof was sent. */
   proofSent: number | undefined;

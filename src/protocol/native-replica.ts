@@ -24,7 +24,9 @@ export interface Proof {
 /** Added to the length of each entry, as in canonical JSON. */
 const ENTRY_BYTES = 8;
 
+/** A copy whose owner uses sessions. For reading: only the core may change it. */
 export class NativeReplica {
+  /** Which form the copy has. */
   readonly kind = "native";
   /** What is shown now, provisional or not. */
   version: number;
@@ -50,6 +52,7 @@ export class NativeReplica {
     for (const [key, value] of entries) this.#set(key, value);
   }
 
+  /** What the owner wrote, provisional or not. */
   get entries(): Entries {
     return this.#entries;
   }

@@ -52,8 +52,8 @@ export const LIMITS = {
   keyBytesMax: 1024,
   /** One payload of `sendToNode`. */
   dataBytesMax: 64 * 1024 * 1024,
-  /** Members known at once, present or not. */
-  membersMax: 4_096,
+  /** Members known at once, present or not: with ourselves as many as a list of them may have. */
+  membersMax: 4_095,
   /** Members that one source address may bring without having been reached. */
   joiningPerSourceMax: 64,
   /** Dials under way at once because somebody named a node to us. */

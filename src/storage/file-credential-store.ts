@@ -240,7 +240,8 @@ class FileCredentialStore implements CredentialStore {
     const files = new Set(await readdir(this.#folder));
     for (const [nodeId, key] of pins) {
       if (!files.has(nativeFile(nodeId))) continue;
-      const content = await readIfThere(this.#path(nativeFile(nodeId)));
+      // What cannot be read says nothing, and must not keep the node from starting.
+      const content = await readIfThere(this.#path(nativeFile(nodeId))).catch(() => undefined);
       if (content !== undefined && nativeMark(key).equals(content)) natives.add(nodeId);
     }
     return natives;

@@ -9,10 +9,18 @@ export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from ".
 export { Liar } from "./liar.ts";
 export { Promises } from "./promises.ts";
 export { seededBytes, seededRandom } from "./random.ts";
-export { type Passing, SIM_PORT, SimCarrier, type SimHost, type Tamper } from "./sim-carrier.ts";
+export {
+  type Alter,
+  type Passing,
+  SIM_PORT,
+  SimCarrier,
+  type SimHost,
+  type Tamper,
+} from "./sim-carrier.ts";
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
+export { type SimSessionCall, SimSessions, type SimSessionsWorld } from "./sim-sessions.ts";
 export {
   type AddOptions,
   type RestartOptions,

@@ -2,9 +2,11 @@
  * What a liar says on sessions: it is a member, so it has some of its own, and has seen what a
  * member sees. Nobody can take the place of another there, so it lies under its own name.
  */
+
 import { rootOf } from "../crypto/state-root.ts";
 import type { Outcome, Reply } from "../wire/exchange.ts";
 import type { HelloRole } from "../wire/hello-block.ts";
+import { MessageType } from "../wire/message-type.ts";
 import {
   type DigestEntry,
   decodeDigestAnswer,
@@ -304,7 +306,13 @@ export class NativeLiar {
           this.#one(this.#hellos)?.hello,
           this.#entropy(40),
         ]);
-      default:
+      case NativeType.ALIVE:
+      case NativeType.BYTES:
+      case MessageType.HELLO:
+      case MessageType.PEERS:
+      case MessageType.UPDATE:
+      case MessageType.PING:
+      case MessageType.DATA:
         return undefined;
     }
   }

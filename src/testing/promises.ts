@@ -48,7 +48,11 @@ export class Promises {
   readonly #noted = new Map<object, number>();
   readonly #lastPacket = new Map<SimNode, Uint8Array>();
 
-  /** @param liars Ids of nodes that lie, now or later. */
+  /**
+   * Nothing is broken yet.
+   *
+   * @param liars Ids of nodes that lie, now or later.
+   */
   constructor(liars: ReadonlySet<string>) {
     this.#liars = liars;
   }
