@@ -26,8 +26,10 @@ const ENTRY_BYTES = 8;
 
 export class NativeReplica {
   readonly kind = "native";
-  /** What is shown now, provisional or not. */
+  /** What is shown now, provisional or not; of what an ended process has not proven, its proof's. */
   version: number;
+  /** The version that the entries were told under: it does not go back when a process ends. */
+  shownVersion: number;
   /** The newest version that the owner's signature has been verified for. */
   proof: Proof | undefined;
   /** Memory that it takes, about. */
@@ -46,6 +48,7 @@ export class NativeReplica {
 
   constructor(version = 0, entries: Entries = new Map()) {
     this.version = version;
+    this.shownVersion = version;
     this.#log = new ChangeLog(version);
     for (const [key, value] of entries) this.#set(key, value);
   }
@@ -66,6 +69,7 @@ export class NativeReplica {
       else this.#set(key, value);
     }
     this.version = version;
+    this.shownVersion = version;
     this.#log.add(version, difference.keys);
     return difference.change;
   }
