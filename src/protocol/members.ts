@@ -119,7 +119,7 @@ export class Members {
     if (replica === undefined) return;
     const change = compareEntries(new Map(), replica.entries);
     if (isEmptyChange(change)) return;
-    const { version } = replica;
+    const version = replica.kind === "native" ? replica.shownVersion : replica.version;
     this.#kernel.event({
       name: "state:update",
       owner: member.nodeId,

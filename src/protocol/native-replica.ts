@@ -28,8 +28,10 @@ const ENTRY_BYTES = 8;
 export class NativeReplica {
   /** Which form the copy has. */
   readonly kind = "native";
-  /** What is shown now, provisional or not. */
+  /** What is shown now, provisional or not; of what an ended process has not proven, its proof's. */
   version: number;
+  /** The version that the entries were told under: it does not go back when a process ends. */
+  shownVersion: number;
   /** The newest version that the owner's signature has been verified for. */
   proof: Proof | undefined;
   /** Memory that it takes, about. */
@@ -48,6 +50,7 @@ export class NativeReplica {
 
   constructor(version = 0, entries: Entries = new Map()) {
     this.version = version;
+    this.shownVersion = version;
     this.#log = new ChangeLog(version);
     for (const [key, value] of entries) this.#set(key, value);
   }
@@ -72,6 +75,7 @@ export class NativeReplica {
     if (this.version === 0) this.#log.restart(version);
     else this.#log.add(version, difference.keys);
     this.version = version;
+    this.shownVersion = version;
     return difference.change;
   }
 

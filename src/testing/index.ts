@@ -20,7 +20,12 @@ export {
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
-export { type SimSessionCall, SimSessions, type SimSessionsWorld } from "./sim-sessions.ts";
+export {
+  type SessionPassing,
+  type SimSessionCall,
+  SimSessions,
+  type SimSessionsWorld,
+} from "./sim-sessions.ts";
 export {
   type AddOptions,
   type RestartOptions,

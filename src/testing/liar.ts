@@ -155,7 +155,7 @@ export class Liar {
   #corrupt(request: SimRequest, outcome: Outcome): Outcome {
     const { type } = request;
     if (this.#simulation.random() > LIES_RATE) return outcome;
-    const lie = isNativeType(type) ? this.#native.answer(request, outcome) : this.#answerTo(type);
+    const lie = isNativeType(type) ? this.#native.answer(type, outcome) : this.#answerTo(type);
     return lie === undefined ? outcome : { kind: "answer", payload: lie };
   }
 

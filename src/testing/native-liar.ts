@@ -2,11 +2,8 @@
  * What a liar says on sessions: it is a member, so it has some of its own, and has seen what a
  * member sees. Nobody can take the place of another there, so it lies under its own name.
  */
-
-import { rootOf } from "../crypto/state-root.ts";
 import type { Outcome, Reply } from "../wire/exchange.ts";
 import type { HelloRole } from "../wire/hello-block.ts";
-import { MessageType } from "../wire/message-type.ts";
 import {
   type DigestEntry,
   decodeDigestAnswer,
@@ -25,29 +22,24 @@ import {
   decodeStates,
   encodeStateAcks,
   encodeStates,
-  rootSignedPart,
-  type StateItem,
 } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { forgeHello } from "./forged-hello.ts";
-import { SIM_PORT, type SimRequest } from "./sim-carrier.ts";
+import { keep, LyingStates } from "./lying-states.ts";
+import { SIM_PORT } from "./sim-carrier.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { SessionPassing } from "./sim-sessions.ts";
 import type { Simulation } from "./simulation.ts";
 
-const SEEN_MAX = 300;
 const ITEMS_MAX = 4;
 /** Nodes that one of its lists makes up. */
 const INVENTED_PER_LIST = 12;
-
-type Versioned = Exclude<StateItem, { form: "python" }>;
-type Whole = Extract<StateItem, { form: "snapshot" }>;
 
 /** The half of a {@link Liar} that has sessions. */
 export class NativeLiar {
   readonly #simulation: Simulation;
   readonly #name: string;
-  readonly #items: StateItem[] = [];
+  readonly #states: LyingStates;
   readonly #hellos: MemberEntry[] = [];
   readonly #relayed: Uint8Array[] = [];
   readonly #messages: Uint8Array[] = [];
@@ -57,6 +49,7 @@ export class NativeLiar {
   constructor(simulation: Simulation, name: string) {
     this.#simulation = simulation;
     this.#name = name;
+    this.#states = new LyingStates(simulation, () => this.#node);
   }
 
   get #node(): SimNode {
@@ -106,7 +99,7 @@ export class NativeLiar {
   }
 
   #keepItems(payload: Uint8Array): void {
-    for (const item of decodeStates(payload)) keep(this.#items, item);
+    for (const item of decodeStates(payload)) this.#states.keep(item);
   }
 
   // ---- saying what nobody asked for -----------------------------------------------------------
@@ -127,7 +120,7 @@ export class NativeLiar {
         this.#tell(victim, NativeType.STATES, this.#brokenStates());
         break;
       default:
-        this.#tell(victim, NativeType.STATES, this.#states(victim));
+        this.#tell(victim, NativeType.STATES, this.#statesFor(victim));
     }
   }
 
@@ -159,8 +152,10 @@ export class NativeLiar {
     return encodeRelay({ to, held, hello: hello ?? this.#entropy(40) });
   }
 
-  #states(victim: SimNode | undefined): Uint8Array | undefined {
-    const items = Array.from({ length: 1 + this.#number(ITEMS_MAX) }, () => this.#item(victim));
+  #statesFor(victim: SimNode | undefined): Uint8Array | undefined {
+    const items = Array.from({ length: 1 + this.#number(ITEMS_MAX) }, () =>
+      this.#states.item(victim),
+    );
     return encodeStates(items.flatMap((item) => item ?? []));
   }
 
@@ -177,122 +172,10 @@ export class NativeLiar {
     );
   }
 
-  // ---- states ---------------------------------------------------------------------------------
-
-  #item(victim: SimNode | undefined): StateItem | undefined {
-    switch (this.#number(9)) {
-      case 0:
-        return this.#one(this.#items);
-      case 1:
-        return this.#mixedUp();
-      case 2:
-        return this.#forged();
-      case 3:
-        return this.#falseProof();
-      case 4:
-        return this.#falseChanges();
-      case 5:
-        return this.#ownUnproven();
-      case 6:
-        return this.#ownFork();
-      case 7: {
-        const packet = this.#one(this.#items.filter(({ form }) => form === "python"));
-        const owner = this.#one([...this.#simulation.nodes.values()])?.nodeId ?? "nobody";
-        return packet === undefined ? this.#forged() : { ...packet, owner };
-      }
-      default:
-        return this.#oldOf(victim);
-    }
-  }
-
-  /** States of others that carried a version. */
-  #versioned(): Versioned | undefined {
-    return this.#one(
-      this.#items.filter(
-        (item): item is Versioned => item.form !== "python" && item.owner !== this.#node.nodeId,
-      ),
-    );
-  }
-
-  #mixedUp(): StateItem | undefined {
-    const [a, b, c] = [this.#versioned(), this.#versioned(), this.#versioned()];
-    if (a === undefined || b === undefined || c === undefined) return undefined;
-    const entries = a.form === "snapshot" ? a.entries : FORGED;
-    const { version, owner } = b;
-    return { form: "snapshot", owner, version, entries, signature: c.signature };
-  }
-
-  #forged(): Whole | undefined {
-    const old = this.#versioned();
-    if (old === undefined) return undefined;
-    const { owner } = old;
-    const version = old.version + (this.#one([0, 1e-3, 5, 1e9, 1e300]) ?? 0);
-    const own = this.#sign(rootSignedPart(owner, version, rootOf(FORGED)));
-    const signature = this.#one([own, this.#entropy(64), old.signature, undefined]);
-    return { form: "snapshot", owner, version, entries: FORGED, signature };
-  }
-
-  /** For a version that is held everywhere, or is about to be. */
-  #falseProof(): StateItem | undefined {
-    const old = this.#versioned();
-    if (old === undefined) return undefined;
-    // What is held now can be read in the core of the liar, as every member has it.
-    const held = this.#node.core.member(old.owner)?.replica?.version ?? old.version;
-    const other = this.#versioned()?.signature;
-    const signature = this.#one([this.#entropy(64), other]) ?? this.#entropy(64);
-    const version = this.#one([held, old.version]) ?? held;
-    return { form: "proof", owner: old.owner, version, signature };
-  }
-
-  #falseChanges(): StateItem | undefined {
-    const old = this.#versioned();
-    if (old === undefined) return undefined;
-    const { owner } = old;
-    const base = this.#node.core.member(owner)?.replica?.version ?? old.version;
-    const version = base + (this.#one([1e-3, 1, 1e6]) ?? 1);
-    const changes: [string, string | undefined][] = [
-      ["forged", "yes"],
-      ["last", undefined],
-    ];
-    const signature = this.#one([old.signature, this.#entropy(64), undefined]);
-    return { form: "delta", owner, version, base, changes, signature };
-  }
-
-  /** Of its own: the proof is for something else, or for nothing. */
-  #ownUnproven(): StateItem {
-    const owner = this.#node.nodeId;
-    const version = this.#ownVersion();
-    const signature = this.#one([this.#entropy(64), undefined]);
-    const value = `${this.#number(1e9)}`;
-    return this.#number(2) === 0
-      ? { form: "snapshot", owner, version, entries: new Map([["mine", value]]), signature }
-      : { form: "delta", owner, version, base: version / 2, changes: [["mine", value]], signature };
-  }
-
-  /** Of its own, well signed, another to everybody it is told. */
-  #ownFork(): StateItem {
-    const owner = this.#node.nodeId;
-    const version = this.#ownVersion();
-    const entries = new Map([["mine", `${this.#number(1e9)}`]]);
-    const message = rootSignedPart(owner, version, rootOf(entries));
-    this.#simulation.promises.signed(owner, message);
-    return { form: "snapshot", owner, version, entries, signature: this.#sign(message) };
-  }
-
-  #ownVersion(): number {
-    const { core, unixSeconds } = this.#node;
-    return this.#one([core.version, core.version + 1e-6, unixSeconds, 1, 1e300]) ?? unixSeconds;
-  }
-
-  /** What the victim itself has said, or somebody else, of any age. */
-  #oldOf(victim: SimNode | undefined): StateItem | undefined {
-    return this.#one(this.#items.filter(({ owner }) => owner === victim?.nodeId));
-  }
-
   // ---- lying when asked -----------------------------------------------------------------------
 
   /** The answer to a request on a session; undefined for an honest one. */
-  answer({ type }: SimRequest, outcome: Outcome): Uint8Array | undefined {
+  answer(type: NativeType, outcome: Outcome): Uint8Array | undefined {
     switch (type) {
       case NativeType.STATES:
         return this.#acks(outcome);
@@ -308,11 +191,6 @@ export class NativeLiar {
         ]);
       case NativeType.ALIVE:
       case NativeType.BYTES:
-      case MessageType.HELLO:
-      case MessageType.PEERS:
-      case MessageType.UPDATE:
-      case MessageType.PING:
-      case MessageType.DATA:
         return undefined;
     }
   }
@@ -329,7 +207,7 @@ export class NativeLiar {
     if (this.#number(3) > 0) {
       const nodes = [...this.#simulation.nodes.values()].map(({ nodeId }) => nodeId);
       const wanted = [...new Set([...nodes, "nobody"])].filter(() => this.#number(2) === 0);
-      const states = this.#states(undefined) ?? new Uint8Array();
+      const states = this.#statesFor(undefined) ?? new Uint8Array();
       return encodeDigestAnswer({ kind: "states", wanted, more: this.#number(2) === 0, states });
     }
     return encodeDigestAnswer({ kind: this.#one(["same", "differs"] as const) ?? "same" });
@@ -393,16 +271,4 @@ export class NativeLiar {
   #entropy(length: number): Uint8Array {
     return this.#simulation.entropy(length);
   }
-
-  #sign(message: Uint8Array): Uint8Array {
-    const { engine, entropy } = this.#simulation;
-    return engine.sign(this.#node.disk.keyPair.privateKey, "native", message, entropy(32));
-  }
-}
-
-const FORGED: ReadonlyMap<string, string> = new Map([["forged", "yes"]]);
-
-function keep<T>(seen: T[], one: T): void {
-  seen.push(one);
-  if (seen.length > SEEN_MAX) seen.splice(0, SEEN_MAX / 4);
 }

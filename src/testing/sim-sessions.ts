@@ -25,8 +25,11 @@ export interface SimSessionCall {
 
 /** What sessions need of the simulation around them. */
 export interface SimSessionsWorld {
+  /** Time. */
   readonly clock: VirtualClock;
+  /** Links, and what goes wrong on them. */
   readonly network: SimNetwork;
+  /** Who lives at an IP address or a name. */
   readonly nodeAt: (address: string) => SimNode | undefined;
   /** A message arrives. */
   readonly note: (from: SimNode, to: SimNode, call: SimSessionCall) => void;

@@ -36,6 +36,20 @@ describe("A proof that is being verified when the process of its owner ends", ()
   });
 });
 
+describe("A replica whose owner's process has ended", () => {
+  it("counts as what is proven, and is shown under the version that it had", () => {
+    const replica = new NativeReplica();
+    replica.change(1, [["k", "one"]]);
+    replica.settleAll(proofOf(1, replica));
+    replica.change(2, [["k", "two"]]);
+    replica.orphan();
+    expect(replica.version).toBe(1);
+    expect(replica.shownVersion).toBe(2);
+    replica.change(3, [["k", "three"]]);
+    expect(replica.shownVersion).toBe(3);
+  });
+});
+
 describe("growthBy()", () => {
   it("counts what changes add and free", () => {
     const replica = new NativeReplica();
