@@ -110,8 +110,8 @@ export interface Commands {
   connect(ports: readonly number[]): Promise<void>;
   /** Both, without a word in between. @param ports of the processes that are there. */
   join(setup: Setup, ports: readonly number[]): Promise<Joined>;
-  /** Opens further peers, one after the other, each connected with the first process. */
-  crowd(setups: readonly Setup[]): Promise<void>;
+  /** Opens one more peer in this process. Resolves once it is connected with the first process. */
+  crowd(setup: Setup): Promise<void>;
   /** Writes one value after `pauseMs`, and answers only when the others are likely to have it. */
   write(sequence: number, pauseMs: number): Promise<Written>;
   /** Writes distinct values, `perTurn` in each turn of the event loop. Resolves with the start. */

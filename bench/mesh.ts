@@ -148,12 +148,11 @@ export class Mesh {
       this.#crowd = new WorkerProcess();
       this.#workers.push(this.#crowd);
     }
-    const setups = Array.from({ length: count }, (_, position) =>
-      this.#setup(this.#crowded + 1 + position),
-    );
-    this.#crowded += count;
-    await this.#crowd.call("crowd", setups);
-    await Promise.all(setups.map(({ index }) => this.writer.call("waitForBack", index)));
+    for (let opened = 0; opened < count; opened += 1) {
+      this.#crowded += 1;
+      await this.#crowd.call("crowd", this.#setup(this.#crowded));
+      await this.writer.call("waitForBack", this.#crowded);
+    }
   }
 
   /** Kills one process. @returns when, and when each of the others knew that it was gone. */

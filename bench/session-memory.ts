@@ -17,9 +17,9 @@ const KILOBYTE = 1_000;
 export const sessionMemory: Question = {
   name: "session-memory",
   async measure(options) {
-    const rounds = options.quick ? 1 : 5;
-    const first = options.quick ? 8 : 16;
-    const counted = options.quick ? 16 : 48;
+    const rounds = options.quick ? 1 : 3;
+    const first = options.quick ? 16 : 32;
+    const counted = options.quick ? 16 : 32;
     const dsn: Memory[] = [];
     const bare: Memory[] = [];
     for (let round = 0; round < rounds; round += 1) {

@@ -64,12 +64,10 @@ class Worker implements Commands {
     return { startedMs, completeMs: nowMs() };
   }
 
-  async crowd(setups: readonly Setup[]): Promise<void> {
-    for (const setup of setups) {
-      const { peer } = await openerOf(setup)(setup, NOBODY);
-      this.#crowd.push(peer);
-      await peer.connect([setup.firstPort ?? 0]);
-    }
+  async crowd(setup: Setup): Promise<void> {
+    const { peer } = await openerOf(setup)(setup, NOBODY);
+    this.#crowd.push(peer);
+    await peer.connect([setup.firstPort ?? 0]);
   }
 
   async write(sequence: number, pauseMs: number): Promise<Written> {
