@@ -83,6 +83,8 @@ export class DSNode {
   readonly #inputs: Input[] = [];
   #timer: NodeJS.Timeout | undefined;
   #timerAtMs: number | undefined;
+  #flushedInTurn = false;
+  #flushAgain = false;
   #lastExchange = 0;
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
@@ -366,7 +368,7 @@ export class DSNode {
         this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks);
         break;
       case "flush-soon":
-        setImmediate(() => this.#step({ kind: "flush" }));
+        this.#flushSoon();
         break;
       case "event":
         this.#teller.add(effect.event);
@@ -403,6 +405,22 @@ export class DSNode {
     const exchange = this.#nextExchange();
     this.#responders.set(exchange, respond);
     this.#step({ kind: "request", exchange, type, payload, from, peer });
+  }
+
+  /** At once after the code that runs now, but no more than once in a turn of the event loop. */
+  #flushSoon(): void {
+    if (this.#flushedInTurn) {
+      this.#flushAgain = true;
+      return;
+    }
+    this.#flushedInTurn = true;
+    process.nextTick(() => this.#step({ kind: "flush" }));
+    setImmediate(() => {
+      this.#flushedInTurn = false;
+      if (!this.#flushAgain) return;
+      this.#flushAgain = false;
+      this.#step({ kind: "flush" });
+    });
   }
 
   #setTimer(atMs: number | undefined): void {

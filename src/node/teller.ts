@@ -47,15 +47,17 @@ export class Teller {
   tellSoon(): void {
     if (this.#telling || this.#told.length === 0) return;
     this.#telling = true;
-    queueMicrotask(() => {
-      this.#telling = false;
-      for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
-        this.#toldCount += 1;
-        this.#tell(event);
-      }
-      for (const act of this.#afterwards.splice(0)) act();
-    });
+    process.nextTick(this.#tellAll);
   }
+
+  readonly #tellAll = (): void => {
+    this.#telling = false;
+    for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
+      this.#toldCount += 1;
+      this.#tell(event);
+    }
+    for (const act of this.#afterwards.splice(0)) act();
+  };
 
   /**
    * Tells, inside a listener, whether its event came after now: what has happened already can be

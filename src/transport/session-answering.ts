@@ -2,13 +2,13 @@
  * The answering half of a session: requests being handled, and their answers on the way.
  * @module
  */
-import type { AnyType } from "../wire/native-type.ts";
+import { type AnyType, NativeType } from "../wire/native-type.ts";
 import type { Outcome, ProvenPeer } from "./carrier.ts";
 import type { SessionContext } from "./session-context.ts";
 import { encodeRefusal, FrameKind } from "./session-frame.ts";
 import { SessionInbound } from "./session-inbound.ts";
 import type { SessionLink } from "./session-link.ts";
-import { laneOf, Outgoing } from "./session-outgoing.ts";
+import { Lane, laneOf, Outgoing } from "./session-outgoing.ts";
 
 export class SessionAnswering {
   readonly #context: SessionContext;
@@ -127,7 +127,10 @@ export class SessionAnswering {
     }
     const lane = laneOf(type, payload.length);
     const frame = new Outgoing(lane, FrameKind.ANSWER, id, type, payload);
-    if (!this.#link.send(frame)) this.refuse(id, type, 503, "");
+    // An owner does not wait for what is said of its versions: one write does for many of them.
+    const isAck = type === NativeType.STATES && lane === Lane.STATE;
+    const sent = isAck ? this.#link.sendPatiently(frame) : this.#link.send(frame);
+    if (!sent) this.refuse(id, type, 503, "");
   }
 }
 
