@@ -1,6 +1,7 @@
 /**
  * Reads the primitives of the DSN wire, front to back.
  *
+ *     byte     1 byte
  *     uint32   4 bytes, little-endian
  *     float64  8 bytes, IEEE double, big-endian
  *     bytes    uint32 length, then that many bytes
@@ -38,6 +39,11 @@ export class ByteReader {
   /** Bytes read so far, which is where the next read starts. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** @throws {MalformedError} at the end. */
+  byte(): number {
+    return this.#view.getUint8(this.#take(1, "a byte"));
   }
 
   /** @throws {MalformedError} when fewer than 4 bytes remain. */

@@ -25,6 +25,20 @@ export class ByteWriter {
   }
 
   /**
+   * 1 byte.
+   *
+   * @throws {RangeError} when `value` is not a whole number, 0 to 255.
+   */
+  byte(value: number): this {
+    if ((value & 0xff) !== value) {
+      throw new RangeError(`Cannot write ${value}: must be a whole number, 0 to 255`);
+    }
+    const start = this.#reserve(1);
+    this.#bytes[start] = value;
+    return this;
+  }
+
+  /**
    * 4 bytes, little-endian.
    *
    * @throws {RangeError} when `value` is not a whole number, 0 to 4294967295.
@@ -58,8 +72,8 @@ export class ByteWriter {
    *   and writing U+FFFD instead would change the text unseen.
    */
   string(value: string): this {
-    const lone = value.search(LONE_SURROGATE);
-    if (lone !== -1) {
+    if (!value.isWellFormed()) {
+      const lone = value.search(LONE_SURROGATE);
       throw new RangeError(`Cannot write string: half of a surrogate pair at index ${lone}`);
     }
     const lengthAt = this.#length;

@@ -124,9 +124,10 @@ export class DSNode {
     const bound = await carrier.listen(at, this.#listener());
     this.#checkNotStopped("start");
     this.#bound = bound;
-    this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) =>
-      this.#stepAll(inputs),
-    );
+    this.#crypto = new Crypto(this.#engine, credentials.keyPair.privateKey, (inputs) => {
+      this.#inputs.push(...inputs);
+      this.#takeIn();
+    });
     this.#core = this.#createCore(credentials, bound.port, machineAddresses(bind));
     this.#identify(this.#core, credentials.keyPair);
     for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
@@ -304,14 +305,17 @@ export class DSNode {
   }
 
   #step(input: Input): void {
-    this.#stepAll([input]);
+    this.#inputs.push(input);
+    this.#takeIn();
   }
 
   /** Takes in what happened. What that brings about at once is taken in before this returns. */
-  #stepAll(inputs: readonly Input[]): void {
+  #takeIn(): void {
     const core = this.#core;
-    if (core === undefined || this.#stopped) return;
-    this.#inputs.push(...inputs);
+    if (core === undefined || this.#stopped) {
+      this.#inputs.length = 0;
+      return;
+    }
     if (this.#stepping) return;
     this.#stepping = true;
     try {

@@ -81,7 +81,6 @@ export class Teller {
   }
 
   #tell(event: CoreEvent): void {
-    const now = this.#now();
     switch (event.name) {
       case "first-round":
         this.#onFirstRound();
@@ -93,23 +92,24 @@ export class Teller {
       }
       case "peer:join":
         this.events.emit("peer:join", {
-          ...toPeerInfo(event.member, now),
+          ...toPeerInfo(event.member, this.#now()),
           rejoined: event.rejoined,
         });
         break;
       case "peer:leave":
-        this.events.emit("peer:leave", toPeerInfo(event.member, now));
+        this.events.emit("peer:leave", toPeerInfo(event.member, this.#now()));
         break;
       case "peer:status":
         this.events.emit("peer:status", {
-          ...toPeerInfo(event.member, now),
+          ...toPeerInfo(event.member, this.#now()),
           before: event.before,
         });
         break;
       case "state:update": {
         const { owner, change, version, local } = event;
-        const told = toStateChange(owner, change, version, local);
-        this.events.emit(local ? "state:local" : "state:update", told);
+        const name = local ? "state:local" : "state:update";
+        if (!this.events.hasListeners(name)) break;
+        this.events.emit(name, toStateChange(owner, change, version, local));
         break;
       }
       case "data":

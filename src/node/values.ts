@@ -11,23 +11,15 @@ export function checkEntry(key: unknown, value: unknown): void {
         "Use String(value) or JSON.stringify(value)",
     );
   }
-  for (const [name, text] of [
-    ["key", key],
-    ["value", value],
-  ] as const) {
-    if (!LONE_SURROGATE.test(text)) continue;
-    throw new ValueTypeError(
-      `Cannot write "${printable(key)}": half of a surrogate pair in its ${name}. ` +
-        "Such text has no UTF-8 form: do not cut strings within a character, or use toWellFormed()",
-    );
-  }
+  if (!key.isWellFormed()) throw halfPair(key, "key");
+  if (!value.isWellFormed()) throw halfPair(key, "value");
 }
 
-// With the u flag a whole pair is one character, so this matches halves only.
-const LONE_SURROGATE = /\p{Surrogate}/u;
-
-function printable(text: string): string {
-  return text.slice(0, 64).replace(/\p{Surrogate}/gu, "\ufffd");
+function halfPair(key: string, where: string): ValueTypeError {
+  return new ValueTypeError(
+    `Cannot write "${key.slice(0, 64).toWellFormed()}": half of a surrogate pair in its ${where}. ` +
+      "Such text has no UTF-8 form: do not cut strings within a character, or use toWellFormed()",
+  );
 }
 
 export function toBytes(data: unknown): Uint8Array {

@@ -9,7 +9,7 @@
 import { DsnError } from "../errors.ts";
 import type { Outcome, ProvenPeer } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
-import { isNativeType } from "../wire/native-type.ts";
+import { isNativeType, type NativeType } from "../wire/native-type.ts";
 import { Alerts } from "./alerts.ts";
 import { Directory } from "./directory.ts";
 import { type Entries, isEmptyChange } from "./entries.ts";
@@ -23,7 +23,7 @@ import { isPresent, type Member } from "./member.ts";
 import { Members } from "./members.ts";
 import { Messaging } from "./messaging.ts";
 import { NativeReplication } from "./native-replication.ts";
-import { NativeServing } from "./native-serving.ts";
+import { NativeServing, type Served } from "./native-serving.ts";
 import { OwnSightings } from "./own-sightings.ts";
 import { OwnState } from "./own-state.ts";
 import { PeerLists } from "./peer-lists.ts";
@@ -403,32 +403,46 @@ export class NodeCore {
   #answer(input: Extract<Input, { kind: "request" }>): void {
     const respond = (outcome: Outcome) =>
       this.#kernel.emit({ kind: "respond", exchange: input.exchange, outcome });
-    run(
-      this.#answerFlow(input, respond),
-      () => undefined,
-      (error) => {
-        if (error instanceof Refusal) {
-          respond(error.outcome);
-          return;
-        }
-        respond({ kind: "refusal", status: 500, text: "", authenticated: false });
-        this.#kernel.emit({ kind: "fault", error });
-      },
-    );
+    const failed = (error: unknown) => {
+      if (error instanceof Refusal) {
+        respond(error.outcome);
+        return;
+      }
+      respond({ kind: "refusal", status: 500, text: "", authenticated: false });
+      this.#kernel.emit({ kind: "fault", error });
+    };
+    const { type, payload, peer } = input;
+    if (isNativeType(type)) this.#answerNative(type, payload, peer, respond, failed);
+    else run(this.#answerFlow(type, input, respond), () => undefined, failed);
+  }
+
+  #answerNative(
+    type: NativeType,
+    payload: Uint8Array,
+    peer: ProvenPeer | undefined,
+    respond: (outcome: Outcome) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    const done = (served: Served) => {
+      respond({ kind: "answer", payload: served.payload });
+      served.afterwards?.();
+    };
+    try {
+      if (peer === undefined) throw refusals.malformed();
+      const served = this.#serving.answer(type, payload, peer);
+      if ("payload" in served) done(served);
+      else run(served, done, failed);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   *#answerFlow(
-    { type, payload, from, peer }: Extract<Input, { kind: "request" }>,
+    type: MessageType,
+    { payload, from }: Extract<Input, { kind: "request" }>,
     respond: (outcome: Outcome) => void,
   ): Flow {
     const answer = (bytes: Uint8Array) => respond({ kind: "answer", payload: bytes });
-    if (isNativeType(type)) {
-      if (peer === undefined) throw refusals.malformed();
-      const served = yield* this.#serving.answer(type, payload, peer);
-      answer(served.payload);
-      served.afterwards?.();
-      return;
-    }
     switch (type) {
       case MessageType.PING:
         answer(new Uint8Array());

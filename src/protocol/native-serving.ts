@@ -46,8 +46,12 @@ export class NativeServing {
     this.#parts = parts;
   }
 
-  /** @throws {Refusal} of a peer that has to say HELLO first, or of bytes that say nothing. */
-  *answer(type: NativeType, payload: Uint8Array, peer: ProvenPeer): Flow<Served> {
+  /**
+   * Most is answered at once, without the cost of a flow.
+   *
+   * @throws {Refusal} of a peer that has to say HELLO first, or of bytes that say nothing.
+   */
+  answer(type: NativeType, payload: Uint8Array, peer: ProvenPeer): Served | Flow<Served> {
     const member = this.#memberOf(peer);
     const { replication, directory, relays, messaging } = this.#parts;
     switch (type) {
@@ -56,15 +60,18 @@ export class NativeServing {
       case NativeType.BYTES:
         return { payload: NOTHING, afterwards: messaging.answerBytes(payload, peer) };
       case NativeType.STATES: {
-        const acks = yield* replication.take.take(member, readStates(payload));
-        return { payload: encodeStateAcks(acks) };
+        const { take } = replication;
+        const items = readStates(payload);
+        return items.every(({ owner }) => owner === member.nodeId)
+          ? { payload: encodeStateAcks(take.takeOwn(member, items)) }
+          : served(take.take(member, items), encodeStateAcks);
       }
       case NativeType.DIGEST:
         return { payload: replication.antiEntropy.answer(member, payload) };
       case NativeType.MEMBERS:
         return { payload: directory.answer(member, payload) };
       case NativeType.RELAY:
-        return { payload: yield* relays.answer(member, payload) };
+        return served(relays.answer(member, payload), (payload) => payload);
     }
   }
 
@@ -92,6 +99,10 @@ export class NativeServing {
     if (!isPresent(member) || member.status === "relayed") this.#parts.onAbsentPeer(member);
     return member;
   }
+}
+
+function* served<T>(flow: Flow<T>, encode: (value: T) => Uint8Array): Flow<Served> {
+  return { payload: encode(yield* flow) };
 }
 
 function readStates(payload: Uint8Array): StateItem[] {

@@ -63,20 +63,30 @@ export class NativeTake {
    */
   *take(from: Member, items: readonly StateItem[]): Flow<StateAck[]> {
     const foreign = items.filter(({ owner }) => owner !== from.nodeId);
-    const direct = items.flatMap((item) => this.#direct(from, item));
+    const own = this.takeOwn(from, items);
     const relayed = yield* all(foreign.map((item) => this.#relayed(from, item)));
-    return [...direct, ...relayed.flat()];
+    return [...own, ...relayed.flat()];
+  }
+
+  /** The same for what the peer owns among `items`: that is taken at once. */
+  takeOwn(from: Member, items: readonly StateItem[]): StateAck[] {
+    const acks: StateAck[] = [];
+    for (const item of items) {
+      const ack = this.#direct(from, item);
+      if (ack !== undefined) acks.push(ack);
+    }
+    return acks;
   }
 
   // ---- of the owner itself --------------------------------------------------------------------
 
-  #direct(owner: Member, item: StateItem): StateAck[] {
-    if (item.owner !== owner.nodeId || item.form === "python") return [];
+  #direct(owner: Member, item: StateItem): StateAck | undefined {
+    if (item.owner !== owner.nodeId || item.form === "python") return undefined;
     if (item.form === "proof") {
       if (item.version > (owner.replica?.version ?? 0)) {
         this.#early.set(owner, { ...item, signature: item.signature.slice() });
       } else this.#prove(owner, item);
-      return [];
+      return undefined;
     }
     const replica = nativeReplicaOf(owner);
     const wanted = this.#show(owner, replica, item);
@@ -89,7 +99,7 @@ export class NativeTake {
       const { version, signature } = item;
       this.#prove(owner, { form: "proof", owner: owner.nodeId, version, signature });
     }
-    return [{ owner: owner.nodeId, held, wants: wanted ? "snapshot" : "nothing" }];
+    return { owner: owner.nodeId, held, wants: wanted ? "snapshot" : "nothing" };
   }
 
   /** True when only a snapshot helps. */

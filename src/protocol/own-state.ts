@@ -66,7 +66,7 @@ export class OwnState {
       if (old !== undefined) touched.set(key, old);
       length -= lengthWithSeparator(this.#encoded.get(key));
       if (value === undefined) continue;
-      if (utf8.encode(key).length > LIMITS.keyBytesMax) throw keyTooLong(key);
+      if (isTooLong(key)) throw keyTooLong(key);
       const text = `${quote(key)}: ${quote(value)}`;
       length += lengthWithSeparator(text);
       after.set(key, value);
@@ -92,9 +92,11 @@ export class OwnState {
    * peers would refuse equal content, and nothing would be gained.
    */
   commit(unixSeconds: number): boolean {
-    const changed = [...this.#written].flatMap(([key, before]) =>
-      this.#entries.get(key) === before ? [] : [key],
-    );
+    if (this.#written.size === 0 && this.version !== 0) return false;
+    const changed: string[] = [];
+    for (const [key, before] of this.#written) {
+      if (this.#entries.get(key) !== before) changed.push(key);
+    }
     this.#written.clear();
     if (changed.length === 0 && this.version !== 0) return false;
     this.#text = undefined;
@@ -153,6 +155,12 @@ export class OwnState {
 
 const lengthWithSeparator = (text: string | undefined) =>
   text === undefined ? 0 : text.length + 2;
+
+/** A unit takes three bytes at most: most keys need no counting. */
+function isTooLong(key: string): boolean {
+  const { keyBytesMax } = LIMITS;
+  return key.length * 3 > keyBytesMax && utf8.encode(key).length > keyBytesMax;
+}
 
 function keyTooLong(key: string): DsnError {
   return new DsnError(

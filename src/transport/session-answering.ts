@@ -77,8 +77,7 @@ export class SessionAnswering {
   cancel(id: number): void {
     const inbound = this.#later.get(id);
     if (inbound === undefined) {
-      this.#link.lanes.dropAnswer(id);
-      this.#link.wake();
+      if (this.#link.lanes.dropAnswer(id)) this.#link.wake();
       return;
     }
     inbound.cancel();

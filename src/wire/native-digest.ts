@@ -24,13 +24,11 @@ import { ByteReader } from "../bytes/reader.ts";
 import { ByteWriter } from "../bytes/writer.ts";
 import { MalformedError } from "../errors.ts";
 import {
-  byteOf,
   checkCount,
   ITEMS_MAX,
   type ListLimits,
   NODE_ID_BYTES_MIN,
   nodeIdFault,
-  readByte,
   readFlag,
   readList,
   versionFault,
@@ -117,7 +115,7 @@ export function encodeDigestRequest({ summary, entries }: DigestRequest): Uint8A
   if (summary.length !== SUMMARY_BYTES) {
     throw new RangeError(`Cannot write DIGEST: a summary of ${summary.length} bytes`);
   }
-  const writer = new ByteWriter().raw(summary).raw(byteOf(entries !== undefined));
+  const writer = new ByteWriter().raw(summary).byte(Number(entries !== undefined));
   if (entries === undefined) return writer.finish();
   checkCount(entries.length, ENTRIES);
   if (isOneTwice(entries.map(({ owner }) => owner))) {
@@ -166,16 +164,16 @@ function readEntry(reader: ByteReader): DigestEntry {
 
 /** @throws {RangeError} when an owner has no UTF-8 form, or the list of those wanted a limit. */
 export function encodeDigestAnswer(answer: DigestAnswer): Uint8Array {
-  const kind = byteOf(KINDS.indexOf(answer.kind));
-  if (answer.kind !== "states") return kind;
+  const kind = KINDS.indexOf(answer.kind);
+  if (answer.kind !== "states") return Uint8Array.of(kind);
   const { wanted, more, states } = answer;
   checkCount(wanted.length, WANTED);
   const fault = wantedFault(wanted);
   if (fault !== undefined) throw new RangeError(`Cannot write DIGEST answer: ${fault}`);
   const writer = new ByteWriter(64 * wanted.length + states.length + 16);
-  writer.raw(kind).uint32(wanted.length);
+  writer.byte(kind).uint32(wanted.length);
   for (const owner of wanted) writer.string(owner);
-  return writer.raw(byteOf(more)).bytes(states).finish();
+  return writer.byte(Number(more)).bytes(states).finish();
 }
 
 /**
@@ -186,7 +184,7 @@ export function encodeDigestAnswer(answer: DigestAnswer): Uint8Array {
  */
 export function decodeDigestAnswer(payload: Uint8Array): DigestAnswer {
   const reader = new ByteReader(payload);
-  const code = readByte(reader);
+  const code = reader.byte();
   const kind = KINDS[code];
   if (kind === undefined) throw new MalformedError(`Cannot read DIGEST answer: a kind of ${code}`);
   if (kind !== "states") return { kind };

@@ -34,21 +34,11 @@ export function versionFault(version: number): string | undefined {
   return Number.isFinite(version) && version >= 0 ? undefined : `a version of ${version}`;
 }
 
-/** @throws {MalformedError} at the end of the bytes. */
-export function readByte(reader: ByteReader): number {
-  return reader.raw(1)[0] ?? 0;
-}
-
 /** @throws {MalformedError} at the end of the bytes, or for a byte that is neither 0 nor 1. */
 export function readFlag(reader: ByteReader): boolean {
-  const byte = readByte(reader);
+  const byte = reader.byte();
   if (byte > 1) throw new MalformedError(`Cannot read a flag: ${byte}, must be 0 or 1`);
   return byte === 1;
-}
-
-/** A flag or a kind, to be written with `raw()`. */
-export function byteOf(value: number | boolean): Uint8Array {
-  return Uint8Array.of(Number(value));
 }
 
 /** What a list may hold. */
@@ -68,7 +58,9 @@ export interface ListLimits {
  */
 export function readList<Item>(reader: ByteReader, limits: ListLimits, item: () => Item): Item[] {
   const count = readCount(reader, limits);
-  return Array.from({ length: count }, item);
+  const items: Item[] = [];
+  for (let index = 0; index < count; index += 1) items.push(item());
+  return items;
 }
 
 /** The count of {@link readList} alone. */

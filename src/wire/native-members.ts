@@ -23,12 +23,10 @@ import { MalformedError } from "../errors.ts";
 import { decodeEndpoint, encodeEndpoint, type WireEndpoint } from "./endpoint.ts";
 import type { HelloRole } from "./hello-block.ts";
 import {
-  byteOf,
   checkCount,
   helloFault,
   ITEMS_MAX,
   type ListLimits,
-  readByte,
   readList,
 } from "./native-fields.ts";
 
@@ -73,17 +71,17 @@ export function decodeMembersRequest(payload: Uint8Array): MembersRequest {
 
 /** @throws {RangeError} when an endpoint cannot be written, or something passes a limit. */
 export function encodeMembersAnswer(answer: MembersAnswer): Uint8Array {
-  const kind = byteOf(KINDS.indexOf(answer.kind));
-  if (answer.kind === "same") return kind;
+  const kind = KINDS.indexOf(answer.kind);
+  if (answer.kind === "same") return Uint8Array.of(kind);
   const { members } = answer;
   checkCount(members.length, MEMBERS);
   const writer = new ByteWriter(members.reduce((sum, { hello }) => sum + hello.length + 64, 5));
-  writer.raw(kind).uint32(members.length);
+  writer.byte(kind).uint32(members.length);
   for (const { role, hello, endpoint } of members) {
     const fault = helloFault(hello);
     if (fault !== undefined) throw new RangeError(`Cannot write MEMBERS answer: ${fault}`);
     writer
-      .raw(byteOf(ROLES.indexOf(role)))
+      .byte(ROLES.indexOf(role))
       .bytes(hello)
       .bytes(endpoint === undefined ? new Uint8Array() : encodeEndpoint(endpoint));
   }
@@ -98,7 +96,7 @@ export function encodeMembersAnswer(answer: MembersAnswer): Uint8Array {
  */
 export function decodeMembersAnswer(payload: Uint8Array): MembersAnswer {
   const reader = new ByteReader(payload);
-  const code = readByte(reader);
+  const code = reader.byte();
   const kind = KINDS[code];
   if (kind === undefined) throw new MalformedError(`Cannot read MEMBERS answer: a kind of ${code}`);
   if (kind === "same") return { kind };
@@ -106,7 +104,7 @@ export function decodeMembersAnswer(payload: Uint8Array): MembersAnswer {
 }
 
 function readMember(reader: ByteReader): MemberEntry {
-  const code = readByte(reader);
+  const code = reader.byte();
   const role = ROLES[code];
   if (role === undefined) throw new MalformedError(`Cannot read MEMBERS answer: a role of ${code}`);
   const hello = reader.bytes();

@@ -34,13 +34,11 @@ import { ByteReader } from "../bytes/reader.ts";
 import { ByteWriter } from "../bytes/writer.ts";
 import { MalformedError } from "../errors.ts";
 import {
-  byteOf,
   checkCount,
   ITEMS_MAX,
   type ListLimits,
   NODE_ID_BYTES_MIN,
   nodeIdFault,
-  readByte,
   readCount,
   readFlag,
   readList,
@@ -84,6 +82,8 @@ export type StateItem =
 
 const FORMS = ["delta", "snapshot", "proof", "python"] as const;
 const SIGNATURE_BYTES = 64;
+/** It follows in a proof. */
+const NO_SIGNATURE = new Uint8Array();
 const KEY_BYTES_MAX = 1_024;
 
 /** The smallest item is an empty packet: form, owner, length. */
@@ -110,16 +110,16 @@ export function encodeStates(items: readonly StateItem[]): Uint8Array {
 }
 
 function writeItem(writer: ByteWriter, item: StateItem): void {
-  writer.raw(byteOf(FORMS.indexOf(item.form))).string(item.owner);
+  writer.byte(FORMS.indexOf(item.form)).string(item.owner);
   if (item.form === "python") {
     writer.bytes(item.packet);
     return;
   }
-  writer.float64(item.version).bytes(item.signature ?? new Uint8Array());
+  writer.float64(item.version).bytes(item.signature ?? NO_SIGNATURE);
   if (item.form === "delta") {
     writer.float64(item.base).uint32(item.changes.length);
     for (const [key, value] of item.changes) {
-      writer.string(key).raw(byteOf(value !== undefined));
+      writer.string(key).byte(Number(value !== undefined));
       if (value !== undefined) writer.string(value);
     }
   } else if (item.form === "snapshot") {
@@ -160,7 +160,7 @@ export function decodeStates(payload: Uint8Array): StateItem[] {
 }
 
 function readItem(reader: ByteReader): StateItem {
-  const code = readByte(reader);
+  const code = reader.byte();
   const form = FORMS[code];
   if (form === undefined) throw new MalformedError(`Cannot read STATES: a form of ${code}`);
   const owner = reader.string();
@@ -206,8 +206,9 @@ function deltaFault(base: number, version: number, changes: readonly Change[]): 
   const fault = versionFault(base);
   if (fault !== undefined) return fault;
   if (base >= version) return `a delta from ${base} to ${version}`;
-  const keys = new Set(changes.map(([key]) => key));
-  return keys.size < changes.length ? "a key comes twice" : keysFault(keys);
+  const keys = changes.map(([key]) => key);
+  const twice = keys.length > 1 && new Set(keys).size < keys.length;
+  return twice ? "a key comes twice" : keysFault(keys);
 }
 
 function keysFault(keys: Iterable<string>): string | undefined {
@@ -245,7 +246,7 @@ export function encodeStateAcks(acks: readonly StateAck[]): Uint8Array {
     writer
       .string(owner)
       .float64(held)
-      .raw(byteOf(WANTS.indexOf(wants)));
+      .byte(WANTS.indexOf(wants));
   }
   return writer.finish();
 }
@@ -261,7 +262,7 @@ export function decodeStateAcks(payload: Uint8Array): StateAck[] {
   return readList(reader, ACKS, () => {
     const owner = reader.string();
     const held = reader.float64();
-    const code = readByte(reader);
+    const code = reader.byte();
     const wants = WANTS[code];
     const fault = nodeIdFault(owner) ?? versionFault(held);
     if (fault !== undefined || wants === undefined) {
