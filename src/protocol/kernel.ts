@@ -34,6 +34,12 @@ export interface RequestLimits {
   readonly takesLate?: boolean;
 }
 
+interface Expected {
+  /** After this it is too late; monotonic. */
+  readonly lateMs: number;
+  readonly onReply: (reply: Reply) => void;
+}
+
 /** A carrier's timer and ours may differ by this much. */
 const LATE_SLACK_MS = 1_000;
 
@@ -46,7 +52,7 @@ export class Kernel {
   now: Instant = { monotonicMs: 0, unixSeconds: 0 };
   #effects: Effect[] = [];
   #lastId = 0;
-  readonly #replies = new Map<number, (reply: Reply) => void>();
+  readonly #replies = new Map<number, Expected>();
   readonly #operations = new Map<number, (result: never) => void>();
   readonly #timers = new TinyQueue<Timer>([], (a, b) => a.at - b.at || a.order - b.order);
 
@@ -83,9 +89,21 @@ export class Kernel {
 
   /** Sends one request and waits for its reply. */
   *request(to: Target, type: AnyType, payload: Uint8Array, limits: RequestLimits): Flow<Reply> {
-    return yield* wait<Reply>((resume) =>
-      this.broadcast([to], type, payload, limits, (_index, reply) => resume(reply)),
-    );
+    return yield* wait<Reply>((resume) => this.ask(to, type, payload, limits, resume));
+  }
+
+  /** The same outside a flow. */
+  ask(
+    to: Target,
+    type: AnyType,
+    payload: Uint8Array,
+    limits: RequestLimits,
+    onReply: (reply: Reply) => void,
+  ): void {
+    const { timeoutMs, lateMs } = this.#deadline(payload, limits);
+    const targets = [{ exchange: this.#expect(lateMs, onReply), to }];
+    const { answerBytesMax } = limits;
+    this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
   }
 
   /** Sends one message to many in one effect; each reply is told on its own. */
@@ -96,24 +114,35 @@ export class Kernel {
     limits: RequestLimits,
     onReply: (index: number, reply: Reply) => void,
   ): void {
-    const timeoutMs = limits.timeoutMs ?? requestTimeoutMs(this.settings, payload.length);
-    const { answerBytesMax, takesLate = false } = limits;
-    // What a peer said before we were suspended is no ground to act on now.
-    const lateMs = takesLate ? Infinity : this.now.monotonicMs + timeoutMs + LATE_SLACK_MS;
-    const targets = to.map((address, index) => {
-      const exchange = this.#nextId();
-      this.#replies.set(exchange, (reply) =>
-        onReply(index, this.now.monotonicMs > lateMs ? TOO_LATE : reply),
-      );
-      return { exchange, to: address };
-    });
+    const { timeoutMs, lateMs } = this.#deadline(payload, limits);
+    const targets = to.map((address, index) => ({
+      exchange: this.#expect(lateMs, (reply) => onReply(index, reply)),
+      to: address,
+    }));
+    const { answerBytesMax } = limits;
     this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
   }
 
+  /** What a peer said before we were suspended is no ground to act on now. */
+  #deadline(
+    payload: Uint8Array,
+    { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestLimits,
+  ): { readonly timeoutMs: number; readonly lateMs: number } {
+    const lateMs = this.now.monotonicMs + timeoutMs + LATE_SLACK_MS;
+    return { timeoutMs, lateMs: takesLate === true ? Infinity : lateMs };
+  }
+
+  #expect(lateMs: number, onReply: (reply: Reply) => void): number {
+    const exchange = this.#nextId();
+    this.#replies.set(exchange, { lateMs, onReply });
+    return exchange;
+  }
+
   replied(exchange: number, reply: Reply): void {
-    const resume = this.#replies.get(exchange);
+    const expected = this.#replies.get(exchange);
+    if (expected === undefined) return;
     this.#replies.delete(exchange);
-    resume?.(reply);
+    expected.onReply(this.now.monotonicMs > expected.lateMs ? TOO_LATE : reply);
   }
 
   // ---- signatures -----------------------------------------------------------------------------

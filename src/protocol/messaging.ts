@@ -91,7 +91,9 @@ export class Messaging {
     }
     const member = this.#members.get(to);
     if (member === undefined || !isPresent(member)) throw this.#unknown(to);
-    const sending = yield* this.#prepare(member, data);
+    const sending = speaksNative(member)
+      ? this.#numbered(member, data)
+      : yield* this.#signed(member, data);
     const { to: endpoint } = sending;
     const reply = yield* this.#attempts(member, sending, timeoutMs);
     if (reply.kind === "answer") return;
@@ -109,13 +111,15 @@ export class Messaging {
     });
   }
 
-  /** On a session a number tells repeats; on the Python wire the signature of the message does. */
-  *#prepare(member: Member, data: Uint8Array): Flow<Sending> {
-    if (speaksNative(member)) {
-      this.#lastNumber += 1;
-      const payload = encodeBytes({ number: this.#lastNumber, payload: data });
-      return { to: targetOf(member), type: NativeType.BYTES, payload };
-    }
+  /** On a session a number tells repeats. */
+  #numbered(member: Member, data: Uint8Array): Sending {
+    this.#lastNumber += 1;
+    const payload = encodeBytes({ number: this.#lastNumber, payload: data });
+    return { to: targetOf(member), type: NativeType.BYTES, payload };
+  }
+
+  /** On the Python wire the signature of the message does. */
+  *#signed(member: Member, data: Uint8Array): Flow<Sending> {
     checkUnambiguous(member.nodeId, data);
     const { endpoint } = member;
     if (endpoint === undefined) throw this.#unknown(member.nodeId);
