@@ -57,6 +57,9 @@ export interface StartOptions {
   readonly parts?: Partial<DSNodeParts> | undefined;
 }
 
+/** Copying more than this would hold up all else that the process does. */
+const COPIED_BYTES_MAX = 1024 * 1024;
+
 /** How a send to one of several nodes ended; the errors are those of {@link DSNodeServer.sendToNode}. */
 export type SendResult = { readonly ok: true } | { readonly ok: false; readonly error: DsnError };
 
@@ -278,8 +281,8 @@ export class DSNodeServer implements AsyncDisposable {
    * travel together. A peer that is down gets the newest state when it is back.
    *
    * @param key At most 1,024 bytes of UTF-8.
-   * @param value The whole state has at most 8 MiB as JSON, and every write sends all of it to
-   *   everybody: keep it small.
+   * @param value The whole state has at most 8 MiB as JSON, and every node holds a copy: keep it
+   *   small. Only what changed travels, except to Python peers, who are sent all of it.
    * @throws {ValueTypeError} when key or value is not a string; the state is then as it was.
    * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
    */
@@ -440,7 +443,8 @@ export class DSNodeServer implements AsyncDisposable {
    * once, not stored, and in no promised order.
    *
    * @param nodeId A node that is there; this node may send to itself.
-   * @param data Text is sent as UTF-8. At most 64 MiB. Bytes are copied at once.
+   * @param data Text is sent as UTF-8. At most 64 MiB. Up to 1 MiB of bytes is copied at once; what
+   *   is larger is not, and must not change before this resolves or rejects.
    * @param options `timeout` in milliseconds for all of it, 0 for no limit; by default what the size
    *   needs, and at least 10 s. Aborting rejects with the signal's reason; what is under way may
    *   arrive nevertheless.
@@ -456,8 +460,9 @@ export class DSNodeServer implements AsyncDisposable {
   ): Promise<void> {
     const { signal, timeout } = options;
     signal?.throwIfAborted();
-    // A copy: the caller may go on to use its buffer while ours is under way.
-    const sent = this.node.send(nodeId, new Uint8Array(toBytes(data)), timeout);
+    const bytes = toBytes(data);
+    const isCopied = typeof data !== "string" && bytes.length <= COPIED_BYTES_MAX;
+    const sent = this.node.send(nodeId, isCopied ? new Uint8Array(bytes) : bytes, timeout);
     await (signal === undefined ? sent : abortable(sent, signal));
   }
 

@@ -386,10 +386,10 @@ export class DSNode {
     }
   }
 
-  #request({ targets, type, payload, timeoutMs, answerBytesMax }: RequestEffect): void {
+  #request({ targets, type, head, payload, timeoutMs, answerBytesMax }: RequestEffect): void {
     this.#parts.carrier.broadcast(
       targets.map(({ to }) => to),
-      { type, payload },
+      { type, payload, head },
       { timeoutMs, answerBytesMax },
       (index, reply) => {
         const exchange = targets[index]?.exchange;

@@ -58,11 +58,13 @@ export type Input =
 
 /** Something the core wants done. Effects are carried out in order. */
 export type Effect =
-  /** Send one immutable message to all targets; encode and seal it once. */
+  /** Send one message, which does not change any more, to all targets; encode and seal it once. */
   | {
       readonly kind: "request";
       readonly targets: readonly { readonly exchange: number; readonly to: Target }[];
       readonly type: AnyType;
+      /** Goes before the payload, if there is one: see `Message`. */
+      readonly head: Uint8Array | undefined;
       readonly payload: Uint8Array;
       readonly timeoutMs: number;
       readonly answerBytesMax: number;

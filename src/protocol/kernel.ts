@@ -27,7 +27,9 @@ export interface KernelOptions {
   readonly entropy: (length: number) => Uint8Array;
 }
 
-export interface RequestLimits {
+export interface RequestOptions {
+  /** Goes before the payload: see `Message`. */
+  readonly head?: Uint8Array | undefined;
   readonly answerBytesMax: number;
   readonly timeoutMs?: number | undefined;
   /** Take an answer that comes long after its time-out: we were suspended, and it is old. */
@@ -88,8 +90,8 @@ export class Kernel {
   // ---- requests -------------------------------------------------------------------------------
 
   /** Sends one request and waits for its reply. */
-  *request(to: Target, type: AnyType, payload: Uint8Array, limits: RequestLimits): Flow<Reply> {
-    return yield* wait<Reply>((resume) => this.ask(to, type, payload, limits, resume));
+  *request(to: Target, type: AnyType, payload: Uint8Array, options: RequestOptions): Flow<Reply> {
+    return yield* wait<Reply>((resume) => this.ask(to, type, payload, options, resume));
   }
 
   /** The same outside a flow. */
@@ -97,13 +99,13 @@ export class Kernel {
     to: Target,
     type: AnyType,
     payload: Uint8Array,
-    limits: RequestLimits,
+    options: RequestOptions,
     onReply: (reply: Reply) => void,
   ): void {
-    const { timeoutMs, lateMs } = this.#deadline(payload, limits);
+    const { timeoutMs, lateMs } = this.#deadline(payload, options);
     const targets = [{ exchange: this.#expect(lateMs, onReply), to }];
-    const { answerBytesMax } = limits;
-    this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
+    const { answerBytesMax, head } = options;
+    this.emit({ kind: "request", targets, type, head, payload, timeoutMs, answerBytesMax });
   }
 
   /** Sends one message to many in one effect; each reply is told on its own. */
@@ -111,22 +113,22 @@ export class Kernel {
     to: readonly Target[],
     type: AnyType,
     payload: Uint8Array,
-    limits: RequestLimits,
+    options: RequestOptions,
     onReply: (index: number, reply: Reply) => void,
   ): void {
-    const { timeoutMs, lateMs } = this.#deadline(payload, limits);
+    const { timeoutMs, lateMs } = this.#deadline(payload, options);
     const targets = to.map((address, index) => ({
       exchange: this.#expect(lateMs, (reply) => onReply(index, reply)),
       to: address,
     }));
-    const { answerBytesMax } = limits;
-    this.emit({ kind: "request", targets, type, payload, timeoutMs, answerBytesMax });
+    const { answerBytesMax, head } = options;
+    this.emit({ kind: "request", targets, type, head, payload, timeoutMs, answerBytesMax });
   }
 
   /** What a peer said before we were suspended is no ground to act on now. */
   #deadline(
     payload: Uint8Array,
-    { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestLimits,
+    { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestOptions,
   ): { readonly timeoutMs: number; readonly lateMs: number } {
     const lateMs = this.now.monotonicMs + timeoutMs + LATE_SLACK_MS;
     return { timeoutMs, lateMs: takesLate === true ? Infinity : lateMs };

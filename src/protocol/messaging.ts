@@ -8,7 +8,7 @@ import { DsnError } from "../errors.ts";
 import { dataSignedPart, decodeData, encodeData, readsAsState } from "../wire/data.ts";
 import { formatAddress, type ProvenPeer, type Reply, type Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
-import { decodeBytes, encodeBytes } from "../wire/native-bytes.ts";
+import { decodeBytes, encodeBytesHead } from "../wire/native-bytes.ts";
 import { type AnyType, NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
@@ -34,6 +34,7 @@ const CONNECT_ATTEMPTS = 3;
 interface Sending {
   readonly to: Target;
   readonly type: AnyType;
+  readonly head?: Uint8Array;
   readonly payload: Uint8Array;
 }
 
@@ -86,7 +87,8 @@ export class Messaging {
   *#deliver(to: string, data: Uint8Array, timeoutMs: number | undefined): Flow {
     checkSize(to, data);
     if (to === this.#nodeId) {
-      this.#kernel.event({ name: "data", from: to, data });
+      // The listener's own, as from anybody else.
+      this.#kernel.event({ name: "data", from: to, data: data.slice() });
       return;
     }
     const member = this.#members.get(to);
@@ -114,12 +116,14 @@ export class Messaging {
   /** On a session a number tells repeats. */
   #numbered(member: Member, data: Uint8Array): Sending {
     this.#lastNumber += 1;
-    const payload = encodeBytes({ number: this.#lastNumber, payload: data });
-    return { to: targetOf(member), type: NativeType.BYTES, payload };
+    const head = encodeBytesHead(this.#lastNumber);
+    return { to: targetOf(member), type: NativeType.BYTES, head, payload: data };
   }
 
   /** On the Python wire the signature of the message does. */
-  *#signed(member: Member, data: Uint8Array): Flow<Sending> {
+  *#signed(member: Member, lent: Uint8Array): Flow<Sending> {
+    // What is signed must not change before it is sealed.
+    const data = lent.slice();
     checkUnambiguous(member.nodeId, data);
     const { endpoint } = member;
     if (endpoint === undefined) throw this.#unknown(member.nodeId);
@@ -131,7 +135,7 @@ export class Messaging {
   /** The same bytes each time: a receiver that got them already drops the repeat. */
   *#attempts(
     member: Member,
-    { to, type, payload }: Sending,
+    { to, type, head, payload }: Sending,
     timeoutMs: number | undefined,
   ): Flow<Reply> {
     const { settings, now } = this.#kernel;
@@ -141,6 +145,7 @@ export class Messaging {
     for (let attempt = 1; ; attempt += 1) {
       const leftMs = Math.max(1, endMs - this.#kernel.now.monotonicMs);
       const reply = yield* this.#kernel.request(to, type, payload, {
+        head,
         answerBytesMax: LIMITS.smallAnswerBytesMax,
         timeoutMs: leftMs,
         takesLate: true,

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
 import type { Effect, Input } from "../protocol/index.ts";
-import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
+import { type Address, formatAddress, type Reply, wholePayload } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { anyName, isNativeType } from "../wire/native-type.ts";
 import { disagreements } from "./convergence.ts";
@@ -374,7 +374,8 @@ export class Simulation {
   }
 
   #transmit(from: SimNode, effect: Extract<Effect, { kind: "request" }>): void {
-    const { targets, type, payload, timeoutMs, answerBytesMax } = effect;
+    const { targets, type, timeoutMs, answerBytesMax } = effect;
+    const payload = wholePayload(effect);
     const replied = (index: number, reply: Reply) => {
       const exchange = targets[index]?.exchange;
       if (exchange !== undefined) from.step({ kind: "reply", exchange, reply });

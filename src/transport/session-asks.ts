@@ -47,10 +47,10 @@ export class SessionAsks implements AskHolder {
 
   /** @returns false, and takes nothing, when too much waits already. */
   send(ask: SessionAsk): boolean {
-    const { type, payload } = ask.message;
+    const { type, head, payload } = ask.message;
     const id = this.#nextId();
-    const lane = laneOf(type, payload.length);
-    const outgoing = new Outgoing(lane, FrameKind.REQUEST, id, type, payload);
+    const lane = laneOf(type, payload.length + (head?.length ?? 0));
+    const outgoing = new Outgoing(lane, FrameKind.REQUEST, id, type, payload, head);
     if (!this.#link.send(outgoing)) return false;
     ask.id = id;
     ask.outgoing = outgoing;

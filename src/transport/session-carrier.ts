@@ -232,7 +232,8 @@ export class SessionCarrier {
     if (signal?.aborted === true) return GIVEN_UP;
     // As its receiver would: the limits are the protocol's.
     const bytesMax = this.#context.limits.requestBytesMax[message.type];
-    return message.payload.length > bytesMax ? TOO_LARGE : undefined;
+    const { head, payload } = message;
+    return payload.length + (head?.length ?? 0) > bytesMax ? TOO_LARGE : undefined;
   }
 
   #send(ask: SessionAsk): void {

@@ -166,11 +166,12 @@ export class Lanes {
     }
   }
 
-  #put({ kind, id, type, payload }: Outgoing): void {
+  #put(frame: Outgoing): void {
+    const { kind, id, type, length } = frame;
     const isRequest = kind === FrameKind.REQUEST;
-    const start = this.#header(kind, id, payload.length + (isRequest ? 1 : 0));
+    const start = this.#header(kind, id, length + (isRequest ? 1 : 0));
     if (isRequest) this.#buffer[start] = type;
-    this.#buffer.set(payload, isRequest ? start + 1 : start);
+    frame.copy(this.#buffer, isRequest ? start + 1 : start, 0, length);
   }
 
   #putBulk(): void {
@@ -179,7 +180,7 @@ export class Lanes {
         if (this.#room < BEGIN_FRAME_BYTES) return;
         this.#begin(frame);
       }
-      while (frame.offset < frame.payload.length) {
+      while (frame.offset < frame.length) {
         if (!this.#slice(frame)) return;
       }
       this.#bulk.shift(frame);
@@ -190,18 +191,18 @@ export class Lanes {
     const at = this.#header(FrameKind.BEGIN, frame.id, BEGIN_BYTES);
     this.#buffer[at] = frame.kind === FrameKind.REQUEST ? Purpose.REQUEST : Purpose.ANSWER;
     this.#buffer[at + 1] = frame.type;
-    putUint32(this.#buffer, at + 2, frame.payload.length);
+    putUint32(this.#buffer, at + 2, frame.length);
     frame.offset = 0;
   }
 
   /** @returns whether there was room and credit for another one. */
   #slice(frame: Outgoing): boolean {
-    const left = frame.payload.length - frame.offset;
+    const left = frame.length - frame.offset;
     const whole = Math.min(left, SLICE_BYTES_MAX, this.#credit);
     const length = Math.min(whole, this.#room - HEADER_BYTES);
     if (length <= 0 || (length < whole && length < SLICE_BYTES_MIN)) return false;
     const start = this.#header(FrameKind.SLICE, frame.id, length);
-    this.#buffer.set(frame.payload.subarray(frame.offset, frame.offset + length), start);
+    frame.copy(this.#buffer, start, frame.offset, frame.offset + length);
     frame.offset += length;
     this.#credit -= length;
     return true;

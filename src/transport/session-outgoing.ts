@@ -46,8 +46,10 @@ export class Outgoing {
   readonly id: number;
   /** Of a request, or of the request that is answered; 0 for frames that are no message. */
   readonly type: number;
-  /** Not copied before it is written: it must not change until then. */
-  payload: Uint8Array;
+  #head: Uint8Array;
+  #payload: Uint8Array;
+  /** Of head and payload together. */
+  #length: number;
   /** Of a message in slices: bytes written so far, -1 before BEGIN. */
   offset = -1;
   /** Handed to the connection to its last byte: the other side may have it. */
@@ -55,22 +57,51 @@ export class Outgoing {
   /** Not wanted any more: to be skipped. */
   dropped = false;
 
-  constructor(lane: Lane, kind: FrameKind, id: number, type: number, payload: Uint8Array) {
+  /**
+   * @param payload Not copied before it is written: it must not change until then.
+   * @param head Goes before it.
+   */
+  constructor(
+    lane: Lane,
+    kind: FrameKind,
+    id: number,
+    type: number,
+    payload: Uint8Array,
+    head: Uint8Array = NOTHING,
+  ) {
     this.lane = lane;
     this.kind = kind;
     this.id = id;
     this.type = type;
-    this.payload = payload;
+    this.#payload = payload;
+    this.#head = head;
+    this.#length = head.length + payload.length;
   }
 
-  /** Bytes of the frame; of a message in slices, those of its payload. */
+  /** Bytes of the message. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Bytes of the frame; of a message in slices, those of the message. */
   get size(): number {
-    if (this.lane === Lane.BULK) return this.payload.length;
-    return HEADER_BYTES + (this.kind === FrameKind.REQUEST ? 1 : 0) + this.payload.length;
+    if (this.lane === Lane.BULK) return this.#length;
+    return HEADER_BYTES + (this.kind === FrameKind.REQUEST ? 1 : 0) + this.#length;
   }
 
-  /** Lets go of the payload, which a queue may hold on to for a while. */
+  /** Copies the bytes of the message from `start` to `end` into `target`. */
+  copy(target: Uint8Array, at: number, start: number, end: number): void {
+    const head = this.#head.subarray(start, end);
+    target.set(head, at);
+    const from = Math.max(0, start - this.#head.length);
+    const to = Math.max(0, end - this.#head.length);
+    target.set(this.#payload.subarray(from, to), at + head.length);
+  }
+
+  /** Lets go of the message, which a queue may hold on to for a while. */
   release(): void {
-    this.payload = NOTHING;
+    this.#head = NOTHING;
+    this.#payload = NOTHING;
+    this.#length = 0;
   }
 }

@@ -34,6 +34,23 @@ export interface Message<Type extends number = MessageType> {
   readonly type: Type;
   /** The body, without the type byte. */
   readonly payload: Uint8Array;
+  /**
+   * Goes before the payload, so that a large one need not be copied to get it in front. Only a
+   * carrier with the feature `session` is given one.
+   */
+  readonly head?: Uint8Array | undefined;
+}
+
+/** All bytes of a message behind its type. */
+export function wholePayload({
+  head,
+  payload,
+}: Pick<Message<number>, "head" | "payload">): Uint8Array {
+  if (head === undefined) return payload;
+  const whole = new Uint8Array(head.length + payload.length);
+  whole.set(head);
+  whole.set(payload, head.length);
+  return whole;
 }
 
 /** How a request was answered. */

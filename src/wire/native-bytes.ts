@@ -22,16 +22,19 @@ export interface BytesMessage {
 const HALF = 2 ** 32;
 const HEAD_BYTES = 8;
 
-/** @throws {RangeError} when the number is not a whole one, or too large to count on. */
-export function encodeBytes({ number, payload }: BytesMessage): Uint8Array {
+/**
+ * What goes before the payload, which may be large and is left where it is.
+ *
+ * @throws {RangeError} when the number is not a whole one, or too large to count on.
+ */
+export function encodeBytesHead(number: number): Uint8Array {
   if (!Number.isSafeInteger(number)) {
     throw new RangeError(`Cannot write BYTES: a number of ${number}`);
   }
   // A negative number has a high part that is no uint32, which the writer refuses.
-  return new ByteWriter(HEAD_BYTES + payload.length)
+  return new ByteWriter(HEAD_BYTES)
     .uint32(Math.floor(number / HALF))
     .uint32(number % HALF)
-    .raw(payload)
     .finish();
 }
 

@@ -22,13 +22,7 @@ import { ByteWriter } from "../bytes/writer.ts";
 import { MalformedError } from "../errors.ts";
 import { decodeEndpoint, encodeEndpoint, type WireEndpoint } from "./endpoint.ts";
 import type { HelloRole } from "./hello-block.ts";
-import {
-  checkCount,
-  helloFault,
-  ITEMS_MAX,
-  type ListLimits,
-  readList,
-} from "./native-fields.ts";
+import { checkCount, helloFault, ITEMS_MAX, type ListLimits, readList } from "./native-fields.ts";
 
 /** What a member said of itself, and where the sender of this reaches it. */
 export interface MemberEntry {

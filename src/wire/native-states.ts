@@ -243,10 +243,7 @@ export function encodeStateAcks(acks: readonly StateAck[]): Uint8Array {
   for (const { owner, held, wants } of acks) {
     const fault = nodeIdFault(owner) ?? versionFault(held);
     if (fault !== undefined) throw new RangeError(`Cannot write STATES acks: ${fault}`);
-    writer
-      .string(owner)
-      .float64(held)
-      .byte(WANTS.indexOf(wants));
+    writer.string(owner).float64(held).byte(WANTS.indexOf(wants));
   }
   return writer.finish();
 }

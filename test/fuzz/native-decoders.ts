@@ -5,7 +5,7 @@
  */
 import type fc from "fast-check";
 import { MalformedError } from "../../src/errors.ts";
-import { decodeBytes, encodeBytes } from "../../src/wire/native-bytes.ts";
+import { decodeBytes } from "../../src/wire/native-bytes.ts";
 import {
   decodeDigestAnswer,
   decodeDigestRequest,
@@ -26,6 +26,7 @@ import {
   encodeStateAcks,
   encodeStates,
 } from "../../src/wire/native-states.ts";
+import { encodeBytes } from "../helpers/bytes-message.ts";
 import {
   anyBytesMessage,
   anyDigestAnswer,

@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { fingerprint } from "../../../src/crypto/identity.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { decodeBytes, encodeBytes } from "../../../src/wire/native-bytes.ts";
+import { decodeBytes } from "../../../src/wire/native-bytes.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
+import { encodeBytes } from "../../helpers/bytes-message.ts";
 import { answered, type LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
 import { silence, stranger, unreachable } from "./native.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBytes, encodeBytes } from "../../../src/wire/native-bytes.ts";
+import { decodeBytes } from "../../../src/wire/native-bytes.ts";
 import {
   type DigestEntry,
   decodeDigestAnswer,
@@ -27,6 +27,7 @@ import {
   encodeStates,
   type StateItem,
 } from "../../../src/wire/native-states.ts";
+import { encodeBytes } from "../../helpers/bytes-message.ts";
 import {
   anyBytesMessage,
   anyDigestAnswer,
