@@ -11,7 +11,7 @@
  * Buckets are what makes a write to a large state cheap: only the bucket of its key is hashed anew.
  * @module
  */
-import { createHash } from "node:crypto";
+import { sha256 } from "./sha256.ts";
 
 const BUCKETS = 256;
 const HASH_BYTES = 32;
@@ -37,6 +37,12 @@ export class StateRoot {
   readonly #hashes = new Uint8Array(BUCKETS * HASH_BYTES);
   readonly #dirty = new Set<number>();
   #root: Uint8Array | undefined;
+
+  static of(entries: ReadonlyMap<string, string>): StateRoot {
+    const root = new StateRoot();
+    for (const [key, value] of entries) root.set(key, value);
+    return root;
+  }
 
   set(key: string, value: string): void {
     const number = bucketOf(key);
@@ -96,13 +102,11 @@ export class StateRoot {
 
 /** The root of these entries, 32 bytes. */
 export function rootOf(entries: ReadonlyMap<string, string>): Uint8Array {
-  const root = new StateRoot();
-  for (const [key, value] of entries) root.set(key, value);
-  return root.digest();
+  return StateRoot.of(entries).digest();
 }
 
 function bucketOf(key: string): number {
-  return createHash("sha256").update(key).digest()[0] ?? 0;
+  return sha256(key)[0] ?? 0;
 }
 
 function hashOf({ keys, values }: Bucket): Uint8Array {
@@ -126,10 +130,6 @@ function writeText(bytes: Buffer, offset: number, text: string): number {
   const length = bytes.write(text, offset + LENGTH_BYTES);
   bytes.writeUInt32LE(length, offset);
   return offset + LENGTH_BYTES + length;
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash("sha256").update(bytes).digest();
 }
 
 /** Where a key is among sorted ones, or where it would go. */

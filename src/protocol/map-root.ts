@@ -4,7 +4,7 @@ import type { Entries } from "./entries.ts";
 /** The root of a map that changes: a change costs a note, and hashing waits until it is asked for. */
 export class MapRoot {
   readonly #entries: Entries;
-  readonly #root = new StateRoot();
+  #root = new StateRoot();
   readonly #touched = new Set<string>();
 
   constructor(entries: Entries) {
@@ -14,6 +14,12 @@ export class MapRoot {
   /** The entry is another one now, or gone. */
   touch(key: string): void {
     this.#touched.add(key);
+  }
+
+  /** The root of the entries as they are now has been made already. */
+  adopt(root: StateRoot): void {
+    this.#root = root;
+    this.#touched.clear();
   }
 
   digest(): Uint8Array {

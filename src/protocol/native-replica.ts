@@ -6,6 +6,7 @@
  * turns out to be unproven is taken back.
  * @module
  */
+import type { StateRoot } from "../crypto/state-root.ts";
 import type { Change } from "../wire/native-states.ts";
 import { ChangeLog } from "./change-log.ts";
 import type { Entries, EntriesChange } from "./entries.ts";
@@ -77,6 +78,11 @@ export class NativeReplica {
     this.version = version;
     this.shownVersion = version;
     return difference.change;
+  }
+
+  /** The entries are those that this root was made of. */
+  adoptRoot(root: StateRoot): void {
+    this.#root.adopt(root);
   }
 
   /** Memory that these changes would take in addition, about; below zero when they free some. */

@@ -5,7 +5,7 @@
  * bring shows when it is proven.
  * @module
  */
-import { rootOf } from "../crypto/state-root.ts";
+import { rootOf, StateRoot } from "../crypto/state-root.ts";
 import {
   type Change,
   rootSignedPart,
@@ -212,7 +212,8 @@ export class NativeTake {
     }
     const entries = entriesOf(item, held);
     if (entries === undefined) return "snapshot";
-    const root = rootOf(entries);
+    const index = StateRoot.of(entries);
+    const root = index.digest();
     const message = rootSignedPart(owner.nodeId, version, root);
     const { kernel, members } = this.#parts;
     const valid = yield* kernel.verify(owner.publicKey, "native", message, signature);
@@ -223,7 +224,7 @@ export class NativeTake {
       this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
       return "nothing";
     }
-    this.#replace(owner, entries, { version, root, signature });
+    this.#replace(owner, entries, index, { version, root, signature });
     return "nothing";
   }
 
@@ -250,13 +251,19 @@ export class NativeTake {
   }
 
   /** A whole state that its owner has signed. */
-  #replace(owner: Member, entries: ReadonlyMap<string, string>, proof: Proof): void {
+  #replace(
+    owner: Member,
+    entries: ReadonlyMap<string, string>,
+    index: StateRoot,
+    proof: Proof,
+  ): void {
     const replica = nativeReplicaOf(owner);
     if (proof.version < replica.version) return;
     if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
     const changes = replica.changesTo(entries);
     if (!this.#hasRoom(owner, replica, changes)) return;
     const change = replica.change(proof.version, changes);
+    replica.adoptRoot(index);
     replica.settleAll(proof);
     owner.replica = replica;
     this.#tell(owner, change);
