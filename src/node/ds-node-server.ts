@@ -277,8 +277,9 @@ export class DSNodeServer implements AsyncDisposable {
   /**
    * Sets a key of this node's state and sends it to all peers.
    *
-   * It is visible here at once and does not wait for anybody; writes of one turn of the event loop
-   * travel together. A peer that is down gets the newest state when it is back.
+   * It is visible here at once and does not wait for anybody. Writes of one callback travel together,
+   * and one turn of the event loop makes two versions at most. A peer that is down gets the newest
+   * state when it is back.
    *
    * @param key At most 1,024 bytes of UTF-8.
    * @param value The whole state has at most 8 MiB as JSON, and every node holds a copy: keep it

@@ -14,6 +14,9 @@ import { toPeerInfo } from "./peer-info.ts";
 
 const debug = debuglog("dsn");
 
+/** Its reactions cost less than `queueMicrotask()`, which makes a resource of each. */
+const RESOLVED = Promise.resolve();
+
 export class Teller {
   readonly events: Emitter<DSNodeEvents>;
   readonly #now: () => Instant;
@@ -47,7 +50,7 @@ export class Teller {
   tellSoon(): void {
     if (this.#telling || this.#told.length === 0) return;
     this.#telling = true;
-    process.nextTick(this.#tellAll);
+    void RESOLVED.then(this.#tellAll);
   }
 
   readonly #tellAll = (): void => {

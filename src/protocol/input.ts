@@ -97,7 +97,7 @@ export type Effect =
   | { readonly kind: "end-session"; readonly nodeId: string }
   /** The node at this endpoint has told, signed, whether it also takes datagrams. */
   | { readonly kind: "datagrams"; readonly to: Address; readonly speaks: boolean }
-  /** Step `flush` at the end of this turn. */
+  /** Step `flush` after the code that runs now; when one turn asks again, at the end of that turn. */
   | { readonly kind: "flush-soon" }
   /** For the application; told after the step, never inside it. */
   | { readonly kind: "event"; readonly event: CoreEvent }

@@ -279,6 +279,19 @@ describe("updateMany() and deleteKey()", () => {
   });
 });
 
+describe("Callbacks of one turn of the event loop", () => {
+  it("make two versions at most: one at once, and one of all the others", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    for (let index = 0; index < 100; index++) {
+      setImmediate(() => a.server.updateData(`k${index}`, "v"));
+    }
+    await b.server.waitForKey("a", "k99");
+    expect(Object.keys(b.server.getAll("a") ?? {})).toHaveLength(100);
+    expect(b.updates.filter(({ nodeId }) => nodeId === "a").length).toBeLessThanOrEqual(2);
+  });
+});
+
 describe("readData()", () => {
   it("is undefined for an unknown key or node (D31, P22: Python raises)", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" }, { state: { k: "v" } });

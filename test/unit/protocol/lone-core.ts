@@ -8,7 +8,14 @@ import {
   NodeCore,
 } from "../../../src/protocol/index.ts";
 import { seededBytes, seededRandom } from "../../../src/testing/index.ts";
-import type { Address, Outcome, ProvenPeer, Reply, Target } from "../../../src/wire/exchange.ts";
+import {
+  type Address,
+  type Outcome,
+  type ProvenPeer,
+  type Reply,
+  type Target,
+  wholePayload,
+} from "../../../src/wire/exchange.ts";
 import type { AnyType } from "../../../src/wire/native-type.ts";
 import { engine, keyPairOf, NOW_SECONDS, PORT } from "./puppet.ts";
 
@@ -109,7 +116,8 @@ export class LoneCore {
         break;
       }
       case "request": {
-        const { type, payload, timeoutMs } = effect;
+        const { type, timeoutMs } = effect;
+        const payload = wholePayload(effect);
         for (const { exchange, to } of effect.targets)
           this.open.push({ exchange, to, type, payload, timeoutMs });
         break;

@@ -47,6 +47,29 @@ function write(lanes: Lanes, writes = 1): string[] {
   return seen;
 }
 
+describe("Outgoing", () => {
+  const head = Uint8Array.of(1, 2, 3);
+  const payload = Uint8Array.of(4, 5, 6, 7);
+
+  it.each([
+    [0, 7],
+    [0, 2],
+    [1, 3],
+    [2, 5],
+    [3, 7],
+    [4, 6],
+    [3, 3],
+  ])("copies its bytes from %d to %d, the head first", (start, end) => {
+    const one = new Outgoing(Lane.BULK, FrameKind.REQUEST, 1, NativeType.BYTES, payload, head);
+    expect(one.length).toBe(7);
+    const target = new Uint8Array(9).fill(9);
+    one.copy(target, 1, start, end);
+    const expected = new Uint8Array(9).fill(9);
+    expected.set(Uint8Array.of(1, 2, 3, 4, 5, 6, 7).slice(start, end), 1);
+    expect(target).toEqual(expected);
+  });
+});
+
 describe("laneOf()", () => {
   it("sorts messages by what they are for, and large ones apart", () => {
     expect(laneOf(MessageType.PING, 1)).toBe(Lane.LIVENESS);

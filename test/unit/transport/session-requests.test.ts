@@ -82,6 +82,15 @@ describe("A request on a session", () => {
     expect(types).toEqual(all);
   });
 
+  it.each([10, 100_000])("has its head before its payload of %d bytes", async (length) => {
+    const [a, b] = [await serve(), await serve()];
+    const [head, payload] = [bytes(3), bytes(length)];
+    const to = { ...b.at, peer: b.identity };
+    const reply = await a.session.request(to, { type: NativeType.BYTES, head, payload }, OPTIONS);
+    const whole = Uint8Array.from([...head, ...payload]);
+    expect(reply).toEqual({ kind: "answer", payload: whole });
+  });
+
   it("tells the handler who asks", async () => {
     const seen: (string | undefined)[] = [];
     const [a, b] = [
