@@ -1,14 +1,14 @@
 /**
  * A message that comes in slices, on its way together.
  *
- * Memory grows with what has come, not with what was announced: to 64 times as much, so that
+ * Memory grows with what has come, not with what was announced: to sixteen times as much, so that
  * little is copied.
  * @module
  */
 import type { ByteBudget } from "./body.ts";
 
 const FIRST_BYTES = 64 * 1024;
-const GROWTH = 64;
+const GROWTH = 16;
 
 /** Why a message cannot be taken. */
 export type AssemblyRefusal = "too-large" | "no-memory";

@@ -177,7 +177,11 @@ export class Siege {
   /** All that an outsider could have changed. */
   #look() {
     const { server, joins, leaves, updates, data } = this.target;
-    const members = server.peerInfo().map(({ nodeId, endpoint, fingerprint, updatedAt }) => {
+    // Its own HELLO, said again, makes a node one that is to be looked for, and no more.
+    const known = server.peerInfo().filter(({ nodeId, status }) => {
+      return status !== "joining" || !RECORDED_NAMES.has(nodeId);
+    });
+    const members = known.map(({ nodeId, endpoint, fingerprint, updatedAt }) => {
       return { nodeId, endpoint: endpoint?.toString(), fingerprint, writtenMs: Number(updatedAt) };
     });
     const counts = [joins, leaves, updates, data].map(({ length }) => length);
@@ -194,6 +198,14 @@ export class Siege {
     this.#troubles.push(`nobody caught: ${text}`);
   };
 }
+
+/** Nodes whose real HELLOs are among what is sent. */
+const RECORDED_NAMES: ReadonlySet<string> = new Set(
+  SHOTS.filter(({ type }) => type === MessageType.HELLO).flatMap(({ payload }) => {
+    const name = answerOf(() => decodeHello(payload).hello.nodeId);
+    return name === REFUSED ? [] : [String(name)];
+  }),
+);
 
 /** @param recorded What the node says to others, if it is to be recorded. */
 async function start(
