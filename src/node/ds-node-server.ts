@@ -209,8 +209,8 @@ export class DSNodeServer implements AsyncDisposable {
    * Stops the node and frees port, timers and files. Safe to call twice, and during the start.
    * Its state and its copies stay readable; nothing is sent any more. It cannot start again.
    *
-   * Nobody is told goodbye: peers notice by themselves, within about a second where the connection
-   * was kept open.
+   * What was written is sent before, and all nodes with a session are told goodbye: for them this
+   * node has `left` at once. That takes half a second at most. Python peers notice by themselves.
    */
   async stop(): Promise<void> {
     this.#running = false;

@@ -77,7 +77,10 @@ export class DSNode {
   #keyPair: KeyPair | undefined;
   #crypto: Crypto | undefined;
   #bound: Address | undefined;
+  /** It was told to stop: the application asks nothing more of it. */
   #stopped = false;
+  /** It has said goodbye: nothing is taken in any more. */
+  #ended = false;
   #stopping: Promise<void> | undefined;
   #stepping = false;
   readonly #inputs: Input[] = [];
@@ -89,6 +92,7 @@ export class DSNode {
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
   #onFirstRound: (() => void) | undefined;
+  #onLeft: (() => void) | undefined;
 
   /** Prepares a node on these parts. {@link start} starts it. */
   constructor(config: DSNodeConfig, parts: DSNodeParts) {
@@ -200,6 +204,8 @@ export class DSNode {
 
   async #stop(): Promise<void> {
     this.#stopped = true;
+    await this.#leave();
+    this.#ended = true;
     clearTimeout(this.#timer);
     this.#crypto?.stop();
     await this.#parts.carrier.close();
@@ -208,6 +214,18 @@ export class DSNode {
     this.#sends.clear();
     this.#onFirstRound?.();
     this.events.emit("close", undefined);
+  }
+
+  /** Says goodbye, and sends the last writes before. Takes half a second at most. */
+  #leave(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#core === undefined) {
+        resolve();
+        return;
+      }
+      this.#onLeft = resolve;
+      this.#step({ kind: "leave" });
+    });
   }
 
   /** True from the moment that it is told to stop. */
@@ -312,7 +330,7 @@ export class DSNode {
   /** Takes in what happened. What that brings about at once is taken in before this returns. */
   #takeIn(): void {
     const core = this.#core;
-    if (core === undefined || this.#stopped) {
+    if (core === undefined || this.#ended) {
       this.#inputs.length = 0;
       return;
     }
@@ -380,6 +398,9 @@ export class DSNode {
       case "settled":
         this.#sends.get(effect.operation)?.(effect.error);
         break;
+      case "left":
+        this.#onLeft?.();
+        break;
       case "fault":
         this.#fault(effect.error);
         break;
@@ -402,7 +423,7 @@ export class DSNode {
     { type, payload, from, peer }: InboundRequest<AnyType>,
     respond: (outcome: Outcome) => void,
   ): void {
-    if (this.#core === undefined || this.#stopped) {
+    if (this.#core === undefined || this.#ended) {
       respond({ kind: "refusal", status: 500, text: "", authenticated: false });
       return;
     }
@@ -428,7 +449,7 @@ export class DSNode {
   }
 
   #setTimer(atMs: number | undefined): void {
-    if (atMs === this.#timerAtMs || this.#stopped) return;
+    if (atMs === this.#timerAtMs || this.#ended) return;
     clearTimeout(this.#timer);
     this.#timerAtMs = atMs;
     if (atMs === undefined) return;

@@ -14,6 +14,7 @@ import { Alerts } from "./alerts.ts";
 import { Directory } from "./directory.ts";
 import { type Entries, isEmptyChange } from "./entries.ts";
 import { type Flow, run } from "./flow.ts";
+import { Goodbye } from "./goodbye.ts";
 import { Greeting } from "./greeting.ts";
 import type { Effect, Input, Instant } from "./input.ts";
 import { Joining } from "./joining.ts";
@@ -100,10 +101,12 @@ export class NodeCore {
   readonly #liveness: Liveness;
   readonly #messaging: Messaging;
   readonly #relays: Relays;
+  readonly #goodbye: Goodbye;
   readonly #serving: NativeServing;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
+  #isLeaving = false;
 
   /** Makes a core that has not begun: its first input is `start`. */
   constructor(options: CoreOptions) {
@@ -231,6 +234,13 @@ export class NodeCore {
     this.#messaging = new Messaging(kernel, me, this.#members, senders, this.#greeting, (member) =>
       this.#liveness.probe(member),
     );
+    this.#goodbye = new Goodbye({
+      kernel,
+      self: this.self,
+      members: this.#members,
+      relays: this.#relays,
+      onLeft: (member) => this.#joining.awaitReturn(member),
+    });
     this.#serving = new NativeServing({
       kernel,
       nodeId,
@@ -240,8 +250,10 @@ export class NodeCore {
       directory,
       relays: this.#relays,
       messaging: this.#messaging,
+      goodbye: this.#goodbye,
       onOtherProcess: (member) =>
         isPresent(member) ? this.#joining.visit(member) : this.#joining.pursue(member),
+      onSuspects: (nodeIds) => this.#liveness.hearSuspects(nodeIds),
       onAbsentPeer: (member) => this.#joining.pursue(member),
     });
   }
@@ -364,6 +376,9 @@ export class NodeCore {
       case "forget":
         this.#forget(input.nodeId);
         break;
+      case "leave":
+        this.#leave();
+        break;
     }
   }
 
@@ -391,6 +406,19 @@ export class NodeCore {
     if (member !== undefined) this.#members.remove(member);
     this.#kernel.emit({ kind: "end-session", nodeId });
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_NATIVE_DOWNGRADE");
+  }
+
+  #leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#liveness.stop();
+    this.#replication.flush();
+    this.#kernel.spawn(this.#sayGoodbye());
+  }
+
+  *#sayGoodbye(): Flow {
+    yield* this.#goodbye.say();
+    this.#kernel.emit({ kind: "left" });
   }
 
   #sessionLost({ nodeId, incarnation }: ProvenPeer): void {

@@ -14,7 +14,8 @@ import type { Member } from "./member.ts";
  * - `one-way`: it reaches us, we do not reach it.
  * - `relayed`: we do not reach it, others do and pass on its state.
  * - `refused`: a network key, whitelist, version or identity stands between us.
- * - `down`: gone; retried for ever.
+ * - `down`: gone without a word; retried for ever.
+ * - `left`: stopped, and said so; tried again in case that it comes back.
  */
 export type PeerStatus =
   | "joining"
@@ -23,7 +24,8 @@ export type PeerStatus =
   | "one-way"
   | "relayed"
   | "refused"
-  | "down";
+  | "down"
+  | "left";
 
 /** What happened that an application may want to hear of. */
 export type CoreEvent =

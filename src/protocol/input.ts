@@ -53,6 +53,8 @@ export type Input =
       /** Total time in milliseconds, or `undefined` for one that fits the size. */
       readonly timeoutMs: number | undefined;
     }
+  /** The node is to stop: its last writes go out, and goodbye is said. The effect `left` ends it. */
+  | { readonly kind: "leave" }
   /** The operator wants the pinned key of a node forgotten. */
   | { readonly kind: "forget"; readonly nodeId: string };
 
@@ -107,5 +109,7 @@ export type Effect =
       readonly operation: number;
       readonly error: DsnError | undefined;
     }
+  /** All that was to be said before the end has been said. */
+  | { readonly kind: "left" }
   /** A mistake of ours: the flow that met it ended, the node goes on. */
   | { readonly kind: "fault"; readonly error: unknown };

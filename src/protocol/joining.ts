@@ -52,6 +52,11 @@ export class Joining {
     this.#pursuits.pursue(member);
   }
 
+  /** The same for one that has said goodbye. */
+  awaitReturn(member: Member): void {
+    this.#pursuits.pursueLeaver(member);
+  }
+
   /** Makes sure that a present member lists us, sends it our state and takes its own. */
   visit(member: Member): void {
     this.#visits.visit(member);

@@ -45,6 +45,9 @@ interface Expected {
 /** A carrier's timer and ours may differ by this much. */
 const LATE_SLACK_MS = 1_000;
 
+/** A process that gets to its timers so much too late is slow itself. */
+const LATE_MS = 250;
+
 const TOO_LATE: Reply = { kind: "failed", reason: "no-answer", detail: "the answer came too late" };
 
 export class Kernel {
@@ -52,6 +55,8 @@ export class Kernel {
   readonly random: () => number;
   readonly entropy: (length: number) => Uint8Array;
   now: Instant = { monotonicMs: 0, unixSeconds: 0 };
+  /** When a timer last fired so late that what others sent meanwhile may have waited as long. */
+  lastLateMs = Number.NEGATIVE_INFINITY;
   #effects: Effect[] = [];
   #lastId = 0;
   readonly #replies = new Map<number, Expected>();
@@ -227,7 +232,9 @@ export class Kernel {
   fireTimers(): void {
     for (;;) {
       const due = this.wakeAt;
-      if (due === undefined || due > this.now.monotonicMs) return;
+      const nowMs = this.now.monotonicMs;
+      if (due === undefined || due > nowMs) return;
+      if (nowMs - due > LATE_MS) this.lastLateMs = nowMs;
       this.#timers.pop()?.fire?.();
     }
   }

@@ -11,7 +11,6 @@
 import { DsnError } from "../errors.ts";
 import { type Address, type Reply, sameAddress, type Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
-import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import { begin, type Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
@@ -24,9 +23,9 @@ import {
   noteListed,
   resetSync,
   speaksNative,
-  targetOf,
 } from "./member.ts";
 import type { Members } from "./members.ts";
+import { type FailedTries, NativeProbes } from "./native-probes.ts";
 import { isForgotten } from "./refusal.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
@@ -39,22 +38,11 @@ const LATE_TICKS = 1;
 /** A native member must prove this often, in milliseconds, that its answers are no recordings. */
 const PROOF_MS = 30_000;
 
-/** A peer whose answer to a datagram did not come is asked on its session for so long. */
-const DATAGRAMS_LOST_MS = 60_000;
-
 /** A node that only others reach is gone when it has proved nothing through them for so long. */
 const RELAYED_TICKS = 3;
 
 /** Of the rounds of gossip, those in which states cross although ours is proved to be there. */
 const SURE_EXCHANGE_SHARE = 0.1;
-
-interface FailedTries {
-  readonly trouble: DsnError;
-  /** A fresh word of the member after this shows that it lives; monotonic ms. */
-  readonly sinceMs: number;
-  /** Whether others reach it. */
-  readonly others: Flow<boolean>;
-}
 
 export class Liveness {
   readonly #kernel: Kernel;
@@ -67,7 +55,7 @@ export class Liveness {
   #cancelTick: () => void = () => undefined;
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
-  readonly #sendsDatagrams: boolean;
+  readonly #native: NativeProbes;
 
   constructor(
     kernel: Kernel,
@@ -78,7 +66,16 @@ export class Liveness {
     me: { readonly nodeId: string; readonly keyId: string | undefined },
     features: readonly string[],
   ) {
-    this.#sendsDatagrams = features.includes("udp");
+    this.#native = new NativeProbes({
+      kernel,
+      members,
+      relays,
+      me,
+      probe: (member) => this.probe(member),
+      sendsDatagrams: features.includes("udp"),
+      onForgotten: (member) => joining.forgotten(member),
+      onAnswered: (member) => this.#answered(member),
+    });
     this.#kernel = kernel;
     this.#members = members;
     this.#joining = joining;
@@ -91,6 +88,19 @@ export class Liveness {
     // The first tick falls anywhere in the interval, so that nodes started together do not
     // march in step.
     this.#scheduleTick(this.#kernel.random() * this.#kernel.settings.tickMs);
+    this.#native.start();
+  }
+
+  /** Nobody is probed any more. */
+  stop(): void {
+    this.#cancelTick();
+    this.#tickDueMs = Number.POSITIVE_INFINITY;
+    this.#native.stop();
+  }
+
+  /** Others say that they suspect these nodes. */
+  hearSuspects(suspects: readonly string[]): void {
+    this.#native.hear(suspects);
   }
 
   #scheduleTick(ms: number): void {
@@ -123,7 +133,8 @@ export class Liveness {
       this.#kernel.spawn(this.#careThroughOthers(member));
       return;
     }
-    this.probe(member);
+    // The others are asked in rounds of their own.
+    if (!speaksNative(member)) this.probe(member);
     if (member.status === "one-way" && !this.#isFresh(member)) {
       this.#members.setStatus(member, "down", member.reason);
       this.#joining.pursue(member);
@@ -207,7 +218,9 @@ export class Liveness {
   *#probe(member: Member): Flow {
     const epoch = this.#epoch;
     try {
-      const failed = yield* this.#tries(member, epoch);
+      const failed = speaksNative(member)
+        ? yield* this.#native.tries(member, () => epoch === this.#epoch)
+        : yield* this.#tries(member, epoch);
       if (failed === undefined || epoch !== this.#epoch || !isPresent(member)) return;
       const { trouble, sinceMs } = failed;
       if (yield* failed.others) {
@@ -229,18 +242,16 @@ export class Liveness {
     }
   }
 
-  /** What failed, or undefined once a try was answered. */
+  /** What failed at a Python peer, or undefined once a try was answered. */
   *#tries(member: Member, epoch: number): Flow<FailedTries | undefined> {
     const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
     let sinceMs = this.#kernel.now.monotonicMs;
     let others: Flow<boolean> | undefined;
     for (let attempt = 1; ; attempt += 1) {
-      if (attempt === 1 && (yield* this.#answersDatagram(member))) return undefined;
-      const endpoint = speaksNative(member) ? targetOf(member) : member.endpoint;
+      const { endpoint } = member;
       if (endpoint === undefined) return undefined;
-      const type = speaksNative(member) ? NativeType.ALIVE : MessageType.PING;
       const sentMs = this.#kernel.now.monotonicMs;
-      const reply = yield* this.#kernel.request(endpoint, type, PING_REQUEST, {
+      const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
         answerBytesMax: LIMITS.smallAnswerBytesMax,
         timeoutMs: requestTimeoutMs,
       });
@@ -248,7 +259,11 @@ export class Liveness {
       const trouble = yield* this.#troubleOf(member, endpoint, reply);
       if (trouble === undefined) {
         member.rttMs = this.#kernel.now.monotonicMs - sentMs;
-        this.#answered(member, reply);
+        if (reply.kind === "answer" && reply.peerUnixSeconds !== undefined) {
+          member.clockOffsetSeconds =
+            reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
+        }
+        this.#answered(member);
         return undefined;
       }
       if (epoch !== this.#epoch || !isPresent(member)) return undefined;
@@ -264,35 +279,8 @@ export class Liveness {
     }
   }
 
-  /**
-   * A datagram asks without waiting behind anything. It proves the network key and not who
-   * answers, so a session is asked every now and then, and when no datagram comes back.
-   */
-  *#answersDatagram(member: Member): Flow<boolean> {
-    const { endpoint, native } = member;
-    const sentMs = this.#kernel.now.monotonicMs;
-    const takes = native?.sessions === true && native.features.includes("udp");
-    if (!takes || !this.#sendsDatagrams || endpoint === undefined) return false;
-    if (sentMs - member.provenMs >= PROOF_MS || sentMs < member.datagramsLostUntilMs) return false;
-    const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
-      answerBytesMax: LIMITS.smallAnswerBytesMax,
-      timeoutMs: this.#kernel.settings.requestTimeoutMs,
-    });
-    if (reply.kind !== "answer" || member.status !== "alive") {
-      member.datagramsLostUntilMs = this.#kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
-      return false;
-    }
-    member.rttMs = this.#kernel.now.monotonicMs - sentMs;
-    return true;
-  }
-
   /** What is wrong with the reply to a PING, or undefined when the member is there. */
   *#troubleOf(member: Member, endpoint: Target, reply: Reply): Flow<DsnError | undefined> {
-    if (speaksNative(member) && isForgotten(reply)) {
-      // It lives, and has just told us so itself.
-      this.#joining.forgotten(member);
-      return undefined;
-    }
     if (reply.kind !== "answer") {
       return troubleOf(reply, {
         what: `reach ${member.nodeId}`,
@@ -303,11 +291,6 @@ export class Liveness {
       });
     }
     const nowMs = this.#kernel.now.monotonicMs;
-    if (speaksNative(member)) {
-      // Nobody can have recorded an answer on a session.
-      member.provenMs = nowMs;
-      return undefined;
-    }
     if (member.native === undefined || nowMs - member.provenMs < PROOF_MS) return undefined;
     // D10: the answer to a PING may be a recording, played by whoever took the address of a dead
     // node. A native HELLO answers our nonce.
@@ -320,10 +303,7 @@ export class Liveness {
     }
   }
 
-  #answered(member: Member, reply: Reply): void {
-    if (reply.kind === "answer" && reply.peerUnixSeconds !== undefined) {
-      member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
-    }
+  #answered(member: Member): void {
     if (member.status === "alive") return;
     this.#members.setStatus(member, "alive", undefined);
     if (member.push.needsHello) this.#joining.visit(member);

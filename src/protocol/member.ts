@@ -113,6 +113,10 @@ export interface Member {
   heardMs: number;
   /** Monotonic ms of its last answer that can be no recording; only native peers give any. */
   provenMs: number;
+  /** Monotonic ms of its last sign of life on a session or by datagram. */
+  answeredMs: number;
+  /** Monotonic ms of the last time that somebody said that it is suspected, we among them. */
+  rumouredMs: number;
   /** Monotonic ms since it has its status. */
   sinceMs: number;
   /** It was present before in this life of ours. */
@@ -161,6 +165,8 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     formerIncarnations: [],
     heardMs: Number.NEGATIVE_INFINITY,
     provenMs: Number.NEGATIVE_INFINITY,
+    answeredMs: Number.NEGATIVE_INFINITY,
+    rumouredMs: Number.NEGATIVE_INFINITY,
     sinceMs: nowMs,
     joinedBefore: false,
     seesUs: undefined,
@@ -198,6 +204,11 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
 /** Present members are listed by `peers()` and read by `readData()`. */
 export function isPresent({ status }: Member): boolean {
   return PRESENT.has(status);
+}
+
+/** It was there, and is no more. */
+export function isGone({ status }: Member): boolean {
+  return status === "down" || status === "left";
 }
 
 const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);

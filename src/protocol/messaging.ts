@@ -13,7 +13,7 @@ import { type AnyType, NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { isGone, isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import { Numbers } from "./numbers.ts";
 import * as refusals from "./refusal.ts";
@@ -218,7 +218,7 @@ export class Messaging {
     const { packet, signedPart } = decoded;
     const { nodeId } = packet;
     const member = yield* this.#senders.of(packet, signedPart, refusals.unsignedData);
-    if (member.status === "down" || member.status === "refused") {
+    if (isGone(member) || member.status === "refused") {
       throw refusals.notInAddressBook(nodeId, true);
     }
     const isNew = this.#repeats.isNew(nodeId, packet.signature);

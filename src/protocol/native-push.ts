@@ -12,7 +12,6 @@ import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, resetSync, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
-import type { Proof } from "./native-replica.ts";
 import type { OwnProofs } from "./own-proofs.ts";
 import type { OwnState } from "./own-state.ts";
 import { isForgotten } from "./refusal.ts";
@@ -90,17 +89,23 @@ export class NativePush {
   }
 
   /** A version has its signature, which follows it to whoever got it. */
-  proved(proof: Proof): void {
-    const { version, signature } = proof;
-    const receivers = this.#members
-      .all()
-      .filter((member) => speaksNative(member) && isPresent(member))
-      .filter(({ sync }) => sync.sent === version && sync.proofSent !== version);
-    const item: StateItem = { form: "proof", owner: this.#nodeId, version, signature };
-    for (const { sync } of receivers) sync.proofSent = version;
-    this.#send(receivers, item);
+  proved(): void {
+    this.#prove(this.#members.all());
     // Versions that waited for this one to be signed.
     this.pushAll();
+  }
+
+  /** Those who were sent the newest version get its signature, once there is one and they take it. */
+  #prove(members: readonly Member[]): void {
+    const proof = this.#proofs.current;
+    if (proof === undefined) return;
+    const { version, signature } = proof;
+    const receivers = members.filter((member) => {
+      const { sent, proofSent } = member.sync;
+      return sent === version && proofSent !== version && canTake(member);
+    });
+    for (const { sync } of receivers) sync.proofSent = version;
+    this.#send(receivers, { form: "proof", owner: this.#nodeId, version, signature });
   }
 
   #send(receivers: readonly Member[], item: StateItem): void {
@@ -151,6 +156,7 @@ export class NativePush {
       if (wants === "snapshot" && !whole) sync.sent = undefined;
     }
     if (sync.sent !== this.#own.version) this.pushAll();
+    else if (sync.proofSent !== this.#own.version) this.#prove([member]);
   }
 }
 

@@ -45,9 +45,7 @@ export class NativeReplication {
   constructor(parts: NativeReplicationParts, hooks: NativeReplicationHooks) {
     const { kernel, own, members, alerts, sightings, me, relays, replicaBytesMax } = parts;
     const { nodeId } = me;
-    const proofs: OwnProofs = new OwnProofs(kernel, own, nodeId, (proof) =>
-      this.push.proved(proof),
-    );
+    const proofs: OwnProofs = new OwnProofs(kernel, own, nodeId, () => this.push.proved());
     this.items = new NativeItems(kernel, own, proofs, members, { nodeId, relays });
     this.push = new NativePush({ kernel, own, members, proofs, items: this.items, nodeId }, hooks);
     this.take = new NativeTake({

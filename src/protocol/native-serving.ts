@@ -3,10 +3,12 @@
  * @module
  */
 import type { ProvenPeer } from "../wire/exchange.ts";
+import { decodeAlive } from "../wire/native-alive.ts";
 import { decodeStates, encodeStateAcks, type StateItem } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Directory } from "./directory.ts";
 import type { Flow } from "./flow.ts";
+import type { Goodbye } from "./goodbye.ts";
 import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
@@ -27,8 +29,11 @@ export interface NativeServingParts {
   readonly directory: Directory;
   readonly relays: Relays;
   readonly messaging: Messaging;
+  readonly goodbye: Goodbye;
   /** The process that calls is not the one that we know by its HELLO. */
   readonly onOtherProcess: (member: Member) => void;
+  /** A peer suspects these nodes. */
+  readonly onSuspects: (nodeIds: readonly string[]) => void;
   /** A node that we do not list is there after all. */
   readonly onAbsentPeer: (member: Member) => void;
 }
@@ -53,9 +58,10 @@ export class NativeServing {
    */
   answer(type: NativeType, payload: Uint8Array, peer: ProvenPeer): Served | Flow<Served> {
     const member = this.#memberOf(peer);
-    const { replication, directory, relays, messaging } = this.#parts;
+    const { replication, directory, relays, messaging, goodbye } = this.#parts;
     switch (type) {
       case NativeType.ALIVE:
+        this.#parts.onSuspects(readSuspects(payload));
         return { payload: NOTHING };
       case NativeType.BYTES:
         return { payload: NOTHING, afterwards: messaging.answerBytes(payload, peer) };
@@ -70,6 +76,8 @@ export class NativeServing {
         return { payload: replication.antiEntropy.answer(member, payload) };
       case NativeType.MEMBERS:
         return { payload: directory.answer(member, payload) };
+      case NativeType.LEAVE:
+        return served(goodbye.answer(payload), (payload) => payload);
       case NativeType.RELAY:
         return served(relays.answer(member, payload), (payload) => payload);
     }
@@ -96,13 +104,23 @@ export class NativeServing {
       trust.pinNative(nodeId);
     }
     member.heardMs = kernel.now.monotonicMs;
-    if (!isPresent(member) || member.status === "relayed") this.#parts.onAbsentPeer(member);
+    // Of one that has left, what it said before may still come.
+    const isMissed = !isPresent(member) && member.status !== "left";
+    if (isMissed || member.status === "relayed") this.#parts.onAbsentPeer(member);
     return member;
   }
 }
 
 function* served<T>(flow: Flow<T>, encode: (value: T) => Uint8Array): Flow<Served> {
   return { payload: encode(yield* flow) };
+}
+
+function readSuspects(payload: Uint8Array): string[] {
+  try {
+    return decodeAlive(payload);
+  } catch {
+    throw refusals.malformed();
+  }
 }
 
 function readStates(payload: Uint8Array): StateItem[] {

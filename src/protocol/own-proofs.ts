@@ -19,13 +19,13 @@ export class OwnProofs {
   readonly #kernel: Kernel;
   readonly #own: OwnState;
   readonly #nodeId: string;
-  readonly #onProved: (proof: Proof) => void;
+  readonly #onProved: () => void;
   #newest: Proof | undefined;
   #due = false;
   #signing = false;
 
   /** @param onProved A version was signed, and is still the newest. */
-  constructor(kernel: Kernel, own: OwnState, nodeId: string, onProved: (proof: Proof) => void) {
+  constructor(kernel: Kernel, own: OwnState, nodeId: string, onProved: () => void) {
     this.#kernel = kernel;
     this.#own = own;
     this.#nodeId = nodeId;
@@ -61,6 +61,6 @@ export class OwnProofs {
     const signature = yield* this.#kernel.sign("native", message);
     this.#signing = false;
     this.#newest = { version, root, signature };
-    this.#onProved(this.#newest);
+    this.#onProved();
   }
 }

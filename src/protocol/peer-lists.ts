@@ -16,7 +16,7 @@ import { decodePeers, encodePeers, type PeerEntry, peersSignedPart } from "../wi
 import type { Alerts } from "./alerts.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Member } from "./member.ts";
+import { isGone, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import type { Self } from "./self.ts";
@@ -117,7 +117,7 @@ export class PeerLists {
     const { nodeId } = packet;
     const member = yield* this.#senders.of(packet, signedPart, refusals.unsignedPeers);
     // One that refuses us is answered: it may just have refused our first HELLO by mistake.
-    if (member.status === "down") throw refusals.notInAddressBook(nodeId, true);
+    if (isGone(member)) throw refusals.notInAddressBook(nodeId, true);
     return yield* this.#ownList();
   }
 

@@ -45,6 +45,11 @@ export class Pursuits {
     else this.#begin(member, PYTHON_PINS_MS);
   }
 
+  /** The same for a member that has said goodbye: it needs a moment to come back. */
+  pursueLeaver(member: Member): void {
+    if (!this.#pursuits.has(member)) this.#begin(member, this.#parts.kernel.settings.retryMaxMs);
+  }
+
   #begin(member: Member, firstPauseMs: number): void {
     this.#pursuits.set(member, { hurry: () => undefined });
     this.#parts.kernel.spawn(this.#pursuit(member, firstPauseMs));

@@ -141,6 +141,16 @@ export class Relays {
     this.proven(owner);
   }
 
+  /** Those to whom we pass on what an owner says. */
+  subscribersOf(owner: Member): Member[] {
+    const { members, kernel } = this.#parts;
+    const subscribers = this.#subscribers.get(owner.nodeId) ?? new Map<string, Subscriber>();
+    return [...subscribers].flatMap(([nodeId, { untilMs }]) => {
+      const asker = members.get(nodeId);
+      return asker === undefined || untilMs < kernel.now.monotonicMs ? [] : [asker];
+    });
+  }
+
   /** An owner has a newer version that it has signed: whoever does not reach it gets it from us. */
   proven(owner: Member): void {
     const subscribers = this.#subscribers.get(owner.nodeId);

@@ -21,7 +21,14 @@ import type { Alerts } from "./alerts.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, mayNotListUs, noteFailure, speaksNative } from "./member.ts";
+import {
+  isGone,
+  isPresent,
+  type Member,
+  mayNotListUs,
+  noteFailure,
+  speaksNative,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeReplication } from "./native-replication.ts";
 import type { OwnSightings } from "./own-sightings.ts";
@@ -353,7 +360,7 @@ export class Replication {
     // D15: it believes that we know it. The reference never says HELLO again, so we do.
     if (!isPresent(member)) this.#hooks.onAbsentOwner(member);
     // One that refuses us is answered: it may just have refused our first HELLO by mistake.
-    if (member.status === "down") throw refusals.notInAddressBook(nodeId, true);
+    if (isGone(member)) throw refusals.notInAddressBook(nodeId, true);
     return yield* this.#answerTo(member, this.#accept(member, packet, payload));
   }
 

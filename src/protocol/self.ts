@@ -85,6 +85,12 @@ export class Self {
     this.#startedSeconds = Math.max(this.#kernel.now.unixSeconds, this.#issued);
   }
 
+  /** The time of what we say now: later than that of all that we have said, Unix seconds. */
+  issue(): number {
+    this.#issued = Math.max(this.#kernel.now.unixSeconds, above(this.#issued));
+    return this.#issued;
+  }
+
   observe(address: string): void {
     this.#observed = address;
   }
@@ -102,12 +108,11 @@ export class Self {
   ): Flow<{ readonly payload: Uint8Array; readonly nonce: Uint8Array }> {
     const hello = yield* this.#signedHello();
     const nonce = this.#kernel.entropy(16);
-    this.#issued = Math.max(this.#kernel.now.unixSeconds, above(this.#issued));
     const body = encodeBlockBody({
       nonce,
       answered,
       incarnation: this.#incarnationBytes,
-      issued: this.#issued,
+      issued: this.issue(),
       versionMin: NATIVE_VERSIONS.min,
       versionMax: NATIVE_VERSIONS.max,
       features: this.#features,

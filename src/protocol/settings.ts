@@ -10,6 +10,8 @@
 export interface Settings {
   /** Between two rounds of probes and gossip. Source: `dsnode.py`, `TICK_INTERVAL`. */
   readonly tickMs: number;
+  /** Between two rounds of questions to a few native peers. */
+  readonly probeMs: number;
   /** One try of a request; larger messages get one second more per MiB. */
   readonly requestTimeoutMs: number;
   /** Tries before a silent peer is down. */
@@ -33,6 +35,7 @@ export interface Settings {
 /** What a node uses unless it is told otherwise. */
 export const DEFAULT_SETTINGS: Settings = {
   tickMs: 3_000,
+  probeMs: 1_000,
   requestTimeoutMs: 2_000,
   probeAttempts: 3,
   probePauseMs: 500,

@@ -22,6 +22,8 @@ export type Fault =
   /** Ends cuts, blocks and partitions, and lets datagrams pass. */
   | { readonly kind: "mend" }
   | { readonly kind: "crash"; readonly node: string }
+  /** It stops, and says goodbye. */
+  | { readonly kind: "leave"; readonly node: string }
   | {
       readonly kind: "restart";
       readonly node: string;
@@ -241,8 +243,9 @@ function trouble(
       const backMs = Math.min(endMs, atMs + draw.one([50, 900, 5_000, 15_000]));
       const disk = draw.chance(0.3) ? "unmarked" : "kept";
       const skewSeconds = draw.chance(0.5) ? -draw.between(0, HOUR_SECONDS) : 0;
+      const ends = draw.chance(0.4) ? "leave" : "crash";
       return [
-        { atMs, what: { kind: "crash", node } },
+        { atMs, what: { kind: ends, node } },
         { atMs: backMs, what: { kind: "restart", node, disk, skewSeconds } },
       ];
     }

@@ -137,6 +137,9 @@ class Stage {
       case "crash":
         simulation.crash(what.node);
         break;
+      case "leave":
+        simulation.leave(what.node);
+        break;
       case "restart":
         simulation.restart(what.node, { disk: what.disk, skewSeconds: what.skewSeconds });
         break;

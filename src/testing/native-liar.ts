@@ -191,6 +191,7 @@ export class NativeLiar {
         ]);
       case NativeType.ALIVE:
       case NativeType.BYTES:
+      case NativeType.LEAVE:
         return undefined;
     }
   }

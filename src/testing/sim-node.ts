@@ -41,6 +41,8 @@ export interface SimWorld {
   readonly signing: (node: SimNode, message: Uint8Array) => void;
   readonly told: (node: SimNode, event: CoreEvent) => void;
   readonly stepped: (node: SimNode, input: Input) => void;
+  /** The node has said goodbye. */
+  readonly left: (node: SimNode) => void;
   readonly settled: (node: SimNode, operation: number, error: DsnError | undefined) => void;
 }
 
@@ -214,6 +216,9 @@ export class SimNode implements SimHost {
         break;
       case "settled":
         world.settled(this, effect.operation, effect.error);
+        break;
+      case "left":
+        world.left(this);
         break;
       case "fault":
         this.faults.push(effect.error);

@@ -150,6 +150,9 @@ export class Simulation {
         this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
         this.promises.stepped(node);
       },
+      left: (node) => {
+        if (node.running) this.crash(node.name);
+      },
       settled: (_node, operation, error) => {
         const onSettled = this.#sends.get(operation);
         this.#sends.delete(operation);
@@ -194,6 +197,11 @@ export class Simulation {
     this.#wakes.delete(node);
     if (this.closesConnections) this.#closeConnections(node);
     this.sessions.died(node, this.closesConnections);
+  }
+
+  /** The process stops, and says goodbye before it ends: within half a second. */
+  leave(name: string): void {
+    this.node(name).step({ kind: "leave" });
   }
 
   #closeConnections(dead: SimNode): void {

@@ -177,6 +177,7 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
     [NativeType.DIGEST]: 16 * MIB,
     [NativeType.MEMBERS]: 4 * MIB,
     [NativeType.RELAY]: 64 * KIB,
+    [NativeType.LEAVE]: 64 * KIB,
   },
   answerBytesMax: bodyBytesMax[MessageType.DATA],
   laneBytesMax: 8 * MIB,

@@ -21,6 +21,8 @@ const LANE_OF_TYPE: readonly Lane[] = laneTable({
   [NativeType.STATES]: Lane.STATE,
   [NativeType.DIGEST]: Lane.STATE,
   [NativeType.MEMBERS]: Lane.STATE,
+  // Behind the last versions of who leaves.
+  [NativeType.LEAVE]: Lane.STATE,
   [MessageType.DATA]: Lane.MESSAGES,
   [NativeType.BYTES]: Lane.MESSAGES,
 });

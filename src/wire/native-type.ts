@@ -21,6 +21,8 @@ export const NativeType = {
   MEMBERS: 20,
   /** A HELLO to pass on to a node that the asker does not reach; answered by that node's HELLO. */
   RELAY: 21,
+  /** A node stops, and says so: signed, so that it can be passed on. */
+  LEAVE: 22,
 } as const;
 
 /** One of the native messages, by its number. */

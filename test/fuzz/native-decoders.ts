@@ -13,6 +13,7 @@ import {
   encodeDigestRequest,
   summaryOf,
 } from "../../src/wire/native-digest.ts";
+import { decodeLeave, encodeLeave } from "../../src/wire/native-leave.ts";
 import {
   decodeMembersAnswer,
   decodeMembersRequest,
@@ -31,6 +32,7 @@ import {
   anyBytesMessage,
   anyDigestAnswer,
   anyDigestRequest,
+  anyLeave,
   anyMembersAnswer,
   anyMembersRequest,
   anyRelay,
@@ -186,6 +188,13 @@ export const NATIVE_DECODERS: readonly DecoderTarget[] = [
     any: anyRelay,
     encode: encodeRelay,
     decode: decodeRelay,
+  }),
+  target({
+    name: "native-leave",
+    part: "leaves",
+    any: anyLeave,
+    encode: encodeLeave,
+    decode: decodeLeave,
   }),
   target({
     name: "native-bytes",

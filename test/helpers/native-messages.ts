@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import type { BytesMessage } from "../../src/wire/native-bytes.ts";
 import type { DigestAnswer, DigestEntry, DigestRequest } from "../../src/wire/native-digest.ts";
+import type { LeaveMessage } from "../../src/wire/native-leave.ts";
 import type { MembersAnswer, MembersRequest } from "../../src/wire/native-members.ts";
 import type { RelayRequest } from "../../src/wire/native-relay.ts";
 import {
@@ -112,6 +113,13 @@ export const anyMembersAnswer: fc.Arbitrary<MembersAnswer> = fc.oneof(
     ),
   }),
 );
+
+export const anyLeave: fc.Arbitrary<LeaveMessage> = fc.record({
+  owner,
+  incarnation: exactly(16),
+  issued: version,
+  signature: exactly(64),
+});
 
 export const anyRelay: fc.Arbitrary<RelayRequest> = fc.record({ to: owner, held: version, hello });
 

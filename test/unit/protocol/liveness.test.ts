@@ -10,8 +10,11 @@ const { tickMs, probePauseMs } = DEFAULT_SETTINGS;
 
 const statusOf = (core: LoneCore, nodeId = "bob") => core.core.member(nodeId)?.status;
 
+/** The rounds of questions on sessions stand aside. */
+const NO_ROUNDS = { probeMs: 1e12 };
+
 function withBob(): { core: LoneCore; bob: Native } {
-  const core = new LoneCore();
+  const core = new LoneCore("me", { settings: NO_ROUNDS });
   return { core, bob: new Native("bob", AT).join(core) };
 }
 
@@ -41,7 +44,7 @@ describe("Each tick", () => {
 
   it("first falls within one interval of the start, wherever chance puts it", () => {
     for (const random of [0.001, 0.5, 0.999]) {
-      const core = new LoneCore("me", { random: () => random });
+      const core = new LoneCore("me", { random: () => random, settings: NO_ROUNDS });
       const wakes: number[] = [];
       for (;;) {
         const { wakeAt = Number.POSITIVE_INFINITY } = core.core;

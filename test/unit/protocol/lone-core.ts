@@ -50,6 +50,8 @@ export class LoneCore {
   held: Extract<Effect, { kind: "verify" }>[] | undefined;
   /** Signatures that wait for {@link signHeld}, when a test holds them. */
   unsigned: Extract<Effect, { kind: "sign" }>[] | undefined;
+  /** How often all was said that is to be said before the end. */
+  left = 0;
   nowMs = 0;
   skewSeconds = 0;
   readonly #keyPair: KeyPair;
@@ -151,6 +153,9 @@ export class LoneCore {
         break;
       case "datagrams":
         this.datagrams.push(`${effect.to.address} ${effect.speaks}`);
+        break;
+      case "left":
+        this.left += 1;
         break;
       case "mark":
         this.marks.push(effect.version);

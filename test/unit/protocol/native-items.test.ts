@@ -28,7 +28,9 @@ function setUp(relays = true) {
   own.commit(NOW);
   const members = new Members(kernel);
   const proved: Proof[] = [];
-  const proofs = new OwnProofs(kernel, own, "me", (proof) => proved.push(proof));
+  const proofs: OwnProofs = new OwnProofs(kernel, own, "me", () => {
+    if (proofs.current !== undefined) proved.push(proofs.current);
+  });
   const items = new NativeItems(kernel, own, proofs, members, { nodeId: "me", relays });
   /** Lets the time pass that a version waits for its signature. */
   const pass = (ms: number) => {

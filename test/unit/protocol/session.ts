@@ -190,6 +190,7 @@ export class SessionPuppet extends Puppet {
         return acksOf(payload, asker);
       case NativeType.ALIVE:
       case NativeType.BYTES:
+      case NativeType.LEAVE:
         return new Uint8Array();
       case NativeType.RELAY:
       case MessageType.UPDATE:

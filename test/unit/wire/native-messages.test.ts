@@ -12,6 +12,7 @@ import {
   encodeDigestAnswer,
   encodeDigestRequest,
 } from "../../../src/wire/native-digest.ts";
+import { decodeLeave, encodeLeave, type LeaveMessage } from "../../../src/wire/native-leave.ts";
 import {
   decodeMembersAnswer,
   decodeMembersRequest,
@@ -32,6 +33,7 @@ import {
   anyBytesMessage,
   anyDigestAnswer,
   anyDigestRequest,
+  anyLeave,
   anyMembersAnswer,
   anyMembersRequest,
   anyRelay,
@@ -168,6 +170,22 @@ const KINDS: readonly Kind<unknown>[] = [
     any: anyRelay,
     fromVector: ({ to, held, hello }: { to: string; held: number; hello: string }) => {
       return { to, held, hello: fromHex(hello) };
+    },
+  }),
+  kind({
+    part: "leaves",
+    encode: encodeLeave,
+    decode: decodeLeave,
+    any: anyLeave,
+    fromVector: (leave: {
+      owner: string;
+      incarnation: string;
+      issued: number;
+      signature: string;
+    }) => {
+      const { owner, issued } = leave;
+      const [incarnation, signature] = [leave.incarnation, leave.signature].map(fromHex);
+      return { owner, incarnation, issued, signature } as LeaveMessage;
     },
   }),
   kind({

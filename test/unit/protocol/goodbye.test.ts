@@ -1,0 +1,159 @@
+/** Goodbye: said once, believed of its node alone, and passed on. */
+import { describe, expect, it } from "vitest";
+import { fromHex } from "../../../src/bytes/hex.ts";
+import {
+  decodeLeave,
+  encodeLeave,
+  type LeaveMessage,
+  leaveSignedPart,
+} from "../../../src/wire/native-leave.ts";
+import { encodeRelay } from "../../../src/wire/native-relay.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
+import { answered, type LoneCore, NOW_SECONDS } from "./lone-core.ts";
+import { comings, silence } from "./native.ts";
+import { engine, keyPairOf } from "./puppet.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
+
+const NOTHING = new Uint8Array();
+const AT = { bob: "10.0.0.2", carol: "10.0.0.3", dave: "10.0.0.4" } as const;
+
+function withPeers(): { core: LoneCore; bob: SessionPuppet; carol: SessionPuppet } {
+  const core = sessionCore();
+  const bob = new SessionPuppet("bob", AT.bob).join(core);
+  const carol = new SessionPuppet("carol", AT.carol).join(core);
+  return { core, bob, carol };
+}
+
+/** @param change What is said otherwise than it is; it is signed like that. */
+function leaveOf(who: SessionPuppet, change: Partial<LeaveMessage> = {}, by = who): Uint8Array {
+  const statement = {
+    owner: who.nodeId,
+    incarnation: fromHex(who.proven.incarnation),
+    issued: NOW_SECONDS + 1_000,
+    ...change,
+  };
+  const signature = by.sign("native", leaveSignedPart(statement));
+  return encodeLeave({ ...statement, signature });
+}
+
+describe("A node that leaves", () => {
+  it("sends what it wrote, and then says goodbye, signed, to all that have sessions", () => {
+    const { core, bob, carol } = withPeers();
+    bob.answerCalls(core);
+    carol.answerCalls(core);
+    core.step({ kind: "write", changes: new Map([["k", "last"]]) });
+    core.step({ kind: "leave" });
+    for (const peer of [bob, carol]) {
+      const types = peer.calls(core).map(({ type }) => type);
+      expect(types.indexOf(NativeType.STATES)).toBeGreaterThanOrEqual(0);
+      expect(types.indexOf(NativeType.LEAVE)).toBeGreaterThan(types.indexOf(NativeType.STATES));
+    }
+    const leave = decodeLeave(bob.call(core, NativeType.LEAVE).payload);
+    const { self, nodeId } = core.core;
+    expect(leave).toMatchObject({ owner: nodeId, incarnation: fromHex(self.incarnation) });
+    const key = keyPairOf(nodeId).publicKey;
+    expect(engine.verify(key, "native", leaveSignedPart(leave), leave.signature)).toBe(true);
+  });
+
+  it("waits until all have heard it", () => {
+    const { core, bob, carol } = withPeers();
+    core.step({ kind: "leave" });
+    expect(core.left).toBe(0);
+    core.reply(bob.call(core, NativeType.LEAVE), answered(NOTHING));
+    expect(core.left).toBe(0);
+    core.reply(carol.call(core, NativeType.LEAVE), silence);
+    expect(core.left).toBe(1);
+  });
+
+  it("waits half a second for those that do not answer, and says it once", () => {
+    const { core, bob } = withPeers();
+    core.step({ kind: "leave" });
+    core.step({ kind: "leave" });
+    expect(bob.calls(core, NativeType.LEAVE)).toHaveLength(1);
+    core.run(499);
+    expect(core.left).toBe(0);
+    core.run(1);
+    expect(core.left).toBe(1);
+  });
+
+  it("has nobody to wait for when it is alone, and probes nobody any more", () => {
+    const core = sessionCore();
+    core.step({ kind: "leave" });
+    expect(core.left).toBe(1);
+    const { core: other, bob } = withPeers();
+    bob.answerCalls(other);
+    other.step({ kind: "leave" });
+    bob.answerCalls(other);
+    other.run(10_000);
+    expect(bob.calls(other, NativeType.ALIVE)).toEqual([]);
+  });
+});
+
+describe("A goodbye", () => {
+  it("takes its node off the list at once, as one that has left", () => {
+    const { core, bob } = withPeers();
+    core.events.length = 0;
+    expect(bob.ask(core, NativeType.LEAVE, leaveOf(bob))).toMatchObject({ kind: "answer" });
+    expect(core.core.member("bob")?.status).toBe("left");
+    expect(comings(core, "bob")).toEqual(["peer:leave"]);
+    expect(core.core.entriesOf("bob")).toBeUndefined();
+  });
+
+  it("is followed by no probe, and by a call a while later, in case that it comes back", () => {
+    const { core, bob, carol } = withPeers();
+    bob.answerCalls(core);
+    bob.ask(core, NativeType.LEAVE, leaveOf(bob));
+    core.step({ kind: "session-lost", peer: bob.proven });
+    core.run(4_000);
+    carol.answerCalls(core);
+    expect(bob.calls(core)).toEqual([]);
+    core.run(2_000);
+    expect(bob.calls(core).length).toBeGreaterThan(0);
+  });
+
+  it("may be passed on by others", () => {
+    const { core, bob, carol } = withPeers();
+    carol.ask(core, NativeType.LEAVE, leaveOf(bob));
+    expect(core.core.member("bob")?.status).toBe("left");
+    expect(core.core.member("carol")?.status).toBe("alive");
+  });
+
+  it.each<[string, (bob: SessionPuppet, carol: SessionPuppet) => Uint8Array]>([
+    ["signed by somebody else", (bob, carol) => leaveOf(bob, {}, carol)],
+    ["of another process", (bob) => leaveOf(bob, { incarnation: new Uint8Array(16).fill(9) })],
+    ["older than its last HELLO", (bob) => leaveOf(bob, { issued: 1 })],
+    ["of nobody that we know", (bob) => leaveOf(bob, { owner: "nobody" })],
+    ["that cannot be read", () => Uint8Array.of(1, 2, 3)],
+  ])("%s changes nothing", (_, made) => {
+    const { core, bob, carol } = withPeers();
+    carol.ask(core, NativeType.LEAVE, made(bob, carol));
+    expect(core.core.member("bob")?.status).toBe("alive");
+    expect(core.core.member("carol")?.status).toBe("alive");
+  });
+
+  it("counts once: what the same node says later counts again", () => {
+    const { core, bob } = withPeers();
+    bob.ask(core, NativeType.LEAVE, leaveOf(bob));
+    core.events.length = 0;
+    bob.ask(core, NativeType.LEAVE, leaveOf(bob));
+    expect(core.events).toEqual([]);
+    bob.incarnation = 2;
+    bob.join(core);
+    expect(core.core.member("bob")?.status).toBe("alive");
+  });
+
+  it("is passed on to those who reach its node through us", () => {
+    const { core, bob, carol } = withPeers();
+    const dave = new SessionPuppet("dave", AT.dave).join(core);
+    const hello = carol.greeting();
+    const relay = encodeRelay({ to: "bob", held: 0, hello });
+    const asked = core.askLater(NativeType.RELAY, relay, AT.carol, carol.proven);
+    core.reply(bob.call(core, NativeType.RELAY), answered(bob.greetingBack(hello)));
+    expect(asked()).toMatchObject({ kind: "answer" });
+    for (const peer of [bob, carol, dave]) peer.answerCalls(core);
+    const payload = leaveOf(bob);
+    bob.ask(core, NativeType.LEAVE, payload);
+    expect(carol.call(core, NativeType.LEAVE).payload).toEqual(payload);
+    expect(dave.calls(core, NativeType.LEAVE)).toEqual([]);
+  });
+});

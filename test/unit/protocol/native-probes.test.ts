@@ -1,0 +1,228 @@
+/** Nodes with sessions: a question, a suspicion, and a verdict that chance does not bring about. */
+import { describe, expect, it } from "vitest";
+import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import { MessageType } from "../../../src/wire/message-type.ts";
+import { decodeAlive, encodeAlive } from "../../../src/wire/native-alive.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
+import { answered, type LoneCore } from "./lone-core.ts";
+import { comings, silence, unreachable } from "./native.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
+
+const { tickMs, probeMs } = DEFAULT_SETTINGS;
+const STEP_MS = 10;
+const DATAGRAMS = { features: ["session", "udp"] };
+
+function withBob(options = {}): { core: LoneCore; bob: SessionPuppet } {
+  const core = sessionCore(options);
+  const bob = new SessionPuppet("bob", "10.0.0.2");
+  if (options === DATAGRAMS) bob.features = DATAGRAMS.features;
+  bob.join(core);
+  return { core, bob };
+}
+
+const statusOf = (core: LoneCore) => core.core.member("bob")?.status;
+
+/** How a call that is open for so long ends; undefined for not yet. */
+type Answers = (call: {
+  type: number;
+  ageMs: number;
+  timeoutMs: number;
+}) => "yes" | "no" | undefined;
+
+/** What falls silent: every call ends with its time-out. */
+const nothing: Answers = ({ ageMs, timeoutMs }) => (ageMs >= timeoutMs ? "no" : undefined);
+
+/** Lets time pass, and ends the calls to bob. */
+function live(core: LoneCore, bob: SessionPuppet, ms: number, answers: Answers, stop = ""): number {
+  const since = new Map<number, number>();
+  const fromMs = core.nowMs;
+  while (core.nowMs - fromMs < ms && statusOf(core) !== stop) {
+    core.run(STEP_MS);
+    for (const call of bob.calls(core)) {
+      if (!since.has(call.exchange)) since.set(call.exchange, core.nowMs);
+      const ageMs = core.nowMs - (since.get(call.exchange) ?? 0);
+      const answer = answers({ type: call.type, ageMs, timeoutMs: call.timeoutMs });
+      if (answer === undefined) continue;
+      const isQuestion = call.type === NativeType.ALIVE || call.type === MessageType.PING;
+      if (answer === "no") core.reply(call, silence);
+      else core.reply(call, answered(isQuestion ? new Uint8Array() : bob.answerTo(call, "me")));
+    }
+  }
+  return core.nowMs - fromMs;
+}
+
+const fine: Answers = () => "yes";
+
+describe("A node with a session", () => {
+  it("that answers stays alive, asked once in a round", () => {
+    const { core, bob } = withBob();
+    let asked = 0;
+    live(core, bob, 10 * tickMs, ({ type }) => {
+      if (type === NativeType.ALIVE) asked += 1;
+      return "yes";
+    });
+    expect(asked).toBe((10 * tickMs) / probeMs);
+    expect(statusOf(core)).toBe("alive");
+  });
+
+  it("is one of three in a round, however many there are, and each is asked in turn", () => {
+    const core = sessionCore();
+    const peers = Array.from({ length: 7 }, (_, index) =>
+      new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`).join(core),
+    );
+    const asked: string[][] = [];
+    core.run(10);
+    for (const peer of peers) peer.answerCalls(core);
+    for (let round = 0; round < 7; round += 1) {
+      core.run(probeMs);
+      const calls = peers.filter((peer) => peer.calls(core, NativeType.ALIVE).length > 0);
+      asked.push(calls.map(({ nodeId }) => nodeId));
+      for (const peer of peers) peer.answerCalls(core);
+    }
+    for (const names of asked) expect(names.length).toBeLessThanOrEqual(3);
+    const counts = peers.map(({ nodeId }) => asked.flat().filter((name) => name === nodeId).length);
+    expect(Math.min(...counts)).toBeGreaterThanOrEqual(2);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(4);
+  });
+
+  it("that others suspect is asked at once, and they are not told again", () => {
+    const { core, bob } = withBob();
+    const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
+    live(core, bob, probeMs, fine);
+    carol.answerCalls(core);
+    core.run(400);
+    bob.answerCalls(core);
+    carol.answerCalls(core);
+    core.run(350);
+    carol.ask(core, NativeType.ALIVE, encodeAlive(["bob", "nobody", "me"]));
+    expect(bob.calls(core, NativeType.ALIVE)).toHaveLength(1);
+    carol.answerCalls(core);
+    live(core, bob, 5_000, nothing, "suspect");
+    const told = carol.calls(core, NativeType.ALIVE).map(({ payload }) => decodeAlive(payload));
+    expect(told.flat()).toEqual([]);
+  });
+
+  it("that is suspected is told of to the others", () => {
+    const { core, bob } = withBob();
+    const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    carol.answerCalls(core);
+    live(core, bob, 5_000, nothing, "suspect");
+    const told = carol.calls(core, NativeType.ALIVE).map(({ payload }) => decodeAlive(payload));
+    expect(told.flat()).toEqual(["bob"]);
+  });
+
+  it("cannot be made to be asked again and again by what others say", () => {
+    const { core, bob } = withBob();
+    const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
+    let asked = 0;
+    for (let ms = 0; ms < 3_000; ms += STEP_MS) {
+      core.run(STEP_MS);
+      carol.ask(core, NativeType.ALIVE, encodeAlive(["bob"]));
+      asked += bob.calls(core, NativeType.ALIVE).length;
+      bob.answerCalls(core);
+      carol.answerCalls(core);
+    }
+    expect(asked).toBeLessThanOrEqual(3_000 / 300 + 4);
+  });
+
+  it("that loses a datagram is asked on its session, and not suspected", () => {
+    const { core, bob } = withBob(DATAGRAMS);
+    live(core, bob, tickMs, fine);
+    core.events.length = 0;
+    live(core, bob, 3 * tickMs, (call) => (call.type === MessageType.PING ? nothing(call) : "yes"));
+    expect(core.events.filter(({ name }) => name === "peer:status")).toEqual([]);
+    expect(statusOf(core)).toBe("alive");
+  });
+
+  it("that falls silent is suspected within two seconds, and down within five", () => {
+    for (const options of [{}, DATAGRAMS]) {
+      const { core, bob } = withBob(options);
+      live(core, bob, 5 * tickMs, fine);
+      const fromMs = core.nowMs;
+      live(core, bob, 60_000, nothing, "suspect");
+      expect(core.nowMs - fromMs).toBeLessThanOrEqual(probeMs + 1_000);
+      live(core, bob, 60_000, nothing, "down");
+      expect(core.nowMs - fromMs).toBeLessThanOrEqual(5_000);
+    }
+  });
+
+  it("that blocks for three seconds is not given up", () => {
+    for (let phase = 0; phase < tickMs; phase += 230) {
+      const { core, bob } = withBob();
+      live(core, bob, 2 * tickMs + phase, fine);
+      core.events.length = 0;
+      const untilMs = core.nowMs + 3_000;
+      live(core, bob, 6_000, (call) => (core.nowMs < untilMs ? nothing(call) : "yes"));
+      expect(comings(core, "bob"), `blocks ${phase} ms after a tick`).toEqual([]);
+      expect(statusOf(core)).toBe("alive");
+    }
+  });
+
+  it("whose machine refuses is down in a moment: others are asked, and it three times", () => {
+    const { core, bob } = withBob();
+    const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    const fromMs = core.nowMs;
+    let asked = 0;
+    while (statusOf(core) !== "down" && core.nowMs - fromMs < 5_000) {
+      for (const call of bob.calls(core, NativeType.ALIVE)) {
+        asked += 1;
+        core.reply(call, unreachable);
+      }
+      for (const call of carol.calls(core, NativeType.RELAY)) core.reply(call, silence);
+      core.run(STEP_MS);
+    }
+    expect(asked).toBe(3);
+    expect(core.nowMs - fromMs).toBeLessThanOrEqual(150);
+  });
+
+  it("is waited for while nobody else has said whether it is there", () => {
+    const { core, bob } = withBob();
+    new SessionPuppet("carol", "10.0.0.3").join(core);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    for (let ms = 0; ms < 1_000; ms += STEP_MS) {
+      for (const call of bob.calls(core, NativeType.ALIVE)) core.reply(call, unreachable);
+      core.run(STEP_MS);
+    }
+    expect(statusOf(core)).toBe("suspect");
+  });
+
+  it("is not judged by one that is late itself", () => {
+    const { core, bob } = withBob();
+    live(core, bob, 2 * tickMs, fine);
+    live(core, bob, 60_000, nothing, "suspect");
+    // Each step comes half a second after its time: what was answered meanwhile waits unread.
+    for (let step = 0; step < 40; step += 1) {
+      const due = core.core.wakeAt ?? core.nowMs;
+      core.nowMs = Math.max(core.nowMs, due) + 500;
+      core.step({ kind: "wake" });
+      for (const call of bob.calls(core)) core.reply(call, silence);
+    }
+    expect(statusOf(core)).toBe("suspect");
+    live(core, bob, 60_000, nothing, "down");
+    expect(statusOf(core)).toBe("down");
+  });
+
+  it("is tried the longer, the more of the first tries are lost", () => {
+    const lasts = (lossy: boolean) => {
+      const { core, bob } = withBob();
+      let count = 0;
+      // Each first question is lost, and the second answered.
+      const answers: Answers = (call) => {
+        if (call.type !== NativeType.ALIVE || !lossy) return "yes";
+        if (call.timeoutMs > 500) return "yes";
+        count += 1;
+        return nothing(call);
+      };
+      live(core, bob, 40 * tickMs, answers);
+      if (lossy) expect(count).toBeGreaterThan(30);
+      live(core, bob, 60_000, nothing, "suspect");
+      return live(core, bob, 120_000, nothing, "down");
+    };
+    const good = lasts(false);
+    const bad = lasts(true);
+    expect(good).toBeLessThan(4_000);
+    expect(bad).toBeGreaterThan(2 * good);
+  });
+});
