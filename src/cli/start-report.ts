@@ -55,9 +55,10 @@ export class HumanReport implements Report {
     this.#line("green", "join", `${printable(nodeId)}${from}${rejoined ? ", back again" : ""}`);
   }
 
-  peerLeft({ nodeId, reason }: PeerInfo): void {
+  peerLeft({ nodeId, reason, status }: PeerInfo): void {
     const why = reason === undefined ? "" : `  ${reason.code}  ${printable(reason.message)}`;
-    this.#line("red", "leave", `${printable(nodeId)}${why}`);
+    const how = status === "left" ? "  it said goodbye" : why;
+    this.#line("red", "leave", `${printable(nodeId)}${how}`);
   }
 
   changed({ nodeId, added, updated, removed, current, previous }: StateChange): void {
@@ -149,7 +150,8 @@ export class JsonReport implements Report {
   }
 
   peerLeft(peer: PeerInfo): void {
-    this.#event("peer:leave", { ...peerFields(peer), reason: peer.reason });
+    const { status, reason } = peer;
+    this.#event("peer:leave", { ...peerFields(peer), status, reason });
   }
 
   changed({ nodeId, current, previous, removed, updatedAt }: StateChange): void {

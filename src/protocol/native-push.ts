@@ -95,9 +95,9 @@ export class NativePush {
     this.pushAll();
   }
 
-  /** Those who were sent the newest version get its signature, once there is one and they take it. */
+  /** Those who were sent the version that was signed last get its signature, once they take it. */
   #prove(members: readonly Member[]): void {
-    const proof = this.#proofs.current;
+    const proof = this.#proofs.newest;
     if (proof === undefined) return;
     const { version, signature } = proof;
     const receivers = members.filter((member) => {

@@ -37,6 +37,11 @@ export class OwnProofs {
     return this.#signing;
   }
 
+  /** Of the newest version that has one. */
+  get newest(): Proof | undefined {
+    return this.#newest;
+  }
+
   /** Of the newest version; undefined while there is none. */
   get current(): Proof | undefined {
     return this.#newest?.version === this.#own.version ? this.#newest : undefined;

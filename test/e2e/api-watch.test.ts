@@ -38,7 +38,7 @@ describe("on()", () => {
     server.on("peer:join", ({ nodeId, rejoined, status, self }) =>
       told.push(`join ${nodeId} ${rejoined} ${status} ${self}`),
     );
-    server.on("peer:leave", ({ nodeId, reason }) => told.push(`leave ${nodeId} ${reason?.code}`));
+    server.on("peer:leave", ({ nodeId, status }) => told.push(`leave ${nodeId} ${status}`));
     server.on("state:update", ({ nodeId, local }) => told.push(`update ${nodeId} ${local}`));
     server.on("state:local", ({ nodeId, local }) => told.push(`local ${nodeId} ${local}`));
     server.on("data", ({ from, data }) => told.push(`data ${from} ${data.length}`));
@@ -52,7 +52,7 @@ describe("on()", () => {
     await eventually(() => expect(told.slice(2).sort()).toEqual(["data b 5", "update b false"]));
     const { port } = b.server;
     await b.server.stop();
-    await eventually(() => expect(told.slice(4)).toEqual(["leave b DSN_UNREACHABLE"]));
+    await eventually(() => expect(told.slice(4)).toEqual(["leave b left"]));
     await net.ours({ nodeId: "b", port, credentialDir, bootstrapNodes: [a.address] });
     await eventually(() => expect(told.slice(5)).toEqual(["join b true alive false"]));
     await server.stop();
@@ -327,8 +327,8 @@ describe("peerInfo()", () => {
     expect(a.server.peerInfo().map(({ nodeId }) => nodeId)).toEqual(["b"]);
     expect(a.server.peerInfo("nobody")).toBeUndefined();
     await b.server.stop();
-    await eventually(() => expect(a.server.peerInfo("b")?.status).toBe("down"));
-    expect(a.server.peerInfo("b")?.reason).toMatchObject({ code: "DSN_UNREACHABLE" });
+    await eventually(() => expect(a.server.peerInfo("b")?.status).toBe("left"));
+    expect(a.server.peerInfo("b")?.reason).toBeUndefined();
   });
 
   it("addresses() says where we are called and where peers saw us", async ({ net }) => {

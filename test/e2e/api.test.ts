@@ -171,6 +171,41 @@ describe("stop()", () => {
     expect([...results]).toMatchObject([["a", { ok: false, error: { code: "DSN_STOPPED" } }]]);
   });
 
+  it("sends the last writes and says goodbye: the node has left, and was not suspected", async ({
+    net,
+  }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    const credentialDir = net.folder();
+    const c = await net.ours({ nodeId: "c", credentialDir, bootstrapNodes: [a.address] });
+    await Promise.all([a, b].map(({ server }) => server.waitForPeers(["c"])));
+    const told: string[] = [];
+    for (const { server } of [a, b]) {
+      server.on("peer:status", ({ nodeId, status }) => told.push(`${nodeId} ${status}`));
+      server.on("state:update", ({ nodeId, current }) => told.push(`${nodeId} ${current["k"]}`));
+    }
+    c.server.updateData("k", "last");
+    await c.server.stop();
+    expect(told.sort()).toEqual(["c last", "c last", "c left", "c left"]);
+    expect(a.server.peerInfo("c")).toMatchObject({ status: "left", reason: undefined });
+    expect(a.server.peers()).toEqual(["a", "b"]);
+    // It knows nobody any more; the others look for it where it was.
+    const again = await net.ours({ nodeId: "c", credentialDir, port: c.server.port });
+    await again.server.waitForPeers(["a", "b"]);
+  });
+
+  it("waits half a second for a peer that hangs, not longer", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.process({ nodeId: "b", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["b"]);
+    b.pause();
+    const began = performance.now();
+    await a.server.stop();
+    // And a moment for connections that do not close.
+    expect(performance.now() - began).toBeLessThan(2_000);
+    b.resume();
+  });
+
   it("ends a send that is under way", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
     const b = await net.process({ nodeId: "b", bootstrapNodes: [a.address] });

@@ -60,10 +60,7 @@ describe("dsn start", () => {
     second.child.kill("SIGTERM");
     expect((await second.ended).code).toBe(0);
     expect(second.events().at(-1)).toMatchObject({ type: "closed" });
-    expect(await first.event("peer:leave")).toMatchObject({
-      node: "two",
-      reason: { code: "DSN_UNREACHABLE" },
-    });
+    expect(await first.event("peer:leave")).toMatchObject({ node: "two", status: "left" });
   });
 
   it("tells people who it is, how it is reached and what happens", async () => {
@@ -172,6 +169,8 @@ describe("dsn start", () => {
       await peer.broadcast(new Uint8Array([0x1b, 0x5b, 0xff]));
       await human.until("data", ({ stdout }) => stdout.includes("1b 5b ff") || undefined);
       await json.event("data", (event) => event["base64"] === "G1v/");
+      // One that has left is not listed any more, nor is its state told.
+      await json.event("state:update", ({ node }) => node === "peer");
     } finally {
       await peer.stop();
     }

@@ -38,6 +38,7 @@ const SHARES: Readonly<Record<string, number>> = {
   "native-members": 0.005,
   "native-members-answer": 0.02,
   "native-relay": 0.015,
+  "native-leave": 0.015,
   "native-bytes": 0.005,
   "aes-cbc-seal": 0.04,
   framing: 0.02,
