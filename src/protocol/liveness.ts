@@ -88,19 +88,19 @@ export class Liveness {
     // The first tick falls anywhere in the interval, so that nodes started together do not
     // march in step.
     this.#scheduleTick(this.#kernel.random() * this.#kernel.settings.tickMs);
-    this.#native.start();
+    this.#native.rounds.start();
   }
 
   /** Nobody is probed any more. */
   stop(): void {
     this.#cancelTick();
     this.#tickDueMs = Number.POSITIVE_INFINITY;
-    this.#native.stop();
+    this.#native.rounds.stop();
   }
 
   /** Others say that they suspect these nodes. */
   hearSuspects(suspects: readonly string[]): void {
-    this.#native.hear(suspects);
+    this.#native.rumours.hear(suspects);
   }
 
   #scheduleTick(ms: number): void {

@@ -1,0 +1,73 @@
+/**
+ * Whom others suspect, and who is told whom we do: so that all begin to ask a silent node together,
+ * however seldom each does in its rounds.
+ * @module
+ */
+import { encodeAlive } from "../wire/native-alive.ts";
+import { NativeType } from "../wire/native-type.ts";
+import type { Kernel } from "./kernel.ts";
+import { type Member, targetOf } from "./member.ts";
+import type { Members } from "./members.ts";
+import { isAsked } from "./native-question.ts";
+import { LIMITS } from "./settings.ts";
+
+/** What others say of a node is old when it has answered since. */
+const RUMOUR_MS = 300;
+/** So long it need not be said to all again that a node is suspected. */
+const TOLD_MS = 3_000;
+/** Others that are told again. */
+const TOLD_AGAIN = 5;
+
+export class Rumours {
+  readonly #kernel: Kernel;
+  readonly #members: Members;
+  readonly #probe: (member: Member) => void;
+
+  /** @param probe Has one member asked; nothing happens while it is. */
+  constructor(kernel: Kernel, members: Members, probe: (member: Member) => void) {
+    this.#kernel = kernel;
+    this.#members = members;
+    this.#probe = probe;
+  }
+
+  /** Others say that they suspect these nodes: a reason to look, never a verdict. */
+  hear(suspects: readonly string[]): void {
+    const nowMs = this.#kernel.now.monotonicMs;
+    for (const nodeId of suspects) {
+      const member = this.#members.get(nodeId);
+      if (member === undefined || !isAsked(member)) continue;
+      if (nowMs - member.answeredMs < RUMOUR_MS) continue;
+      member.rumouredMs = nowMs;
+      this.#probe(member);
+    }
+  }
+
+  /** The member is suspected: all others hear of it, unless they have told us so. */
+  tellAll(member: Member): void {
+    const nowMs = this.#kernel.now.monotonicMs;
+    if (nowMs - member.rumouredMs < TOLD_MS) return;
+    member.rumouredMs = nowMs;
+    this.#tell(this.#othersThan(member), member);
+  }
+
+  /** Words get lost: whoever suspects a node tells some others again and again. */
+  tellSome(member: Member): void {
+    const others = this.#othersThan(member);
+    const some: Member[] = [];
+    while (some.length < TOLD_AGAIN && others.length > 0) {
+      some.push(...others.splice(Math.floor(this.#kernel.random() * others.length), 1));
+    }
+    this.#tell(some, member);
+  }
+
+  #othersThan(member: Member): Member[] {
+    return this.#members.present().filter((other) => other !== member && isAsked(other));
+  }
+
+  #tell(to: readonly Member[], suspect: Member): void {
+    if (to.length === 0) return;
+    const options = { answerBytesMax: LIMITS.smallAnswerBytesMax };
+    const payload = encodeAlive([suspect.nodeId]);
+    this.#kernel.broadcast(to.map(targetOf), NativeType.ALIVE, payload, options, () => undefined);
+  }
+}

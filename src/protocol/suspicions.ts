@@ -1,0 +1,181 @@
+/**
+ * A native node that did not answer is asked again and again, by datagram and on its session, and
+ * through others, until something comes of it or enough was tried: as often as would be silent by
+ * chance once in ten million times, which depends on how many first tries are answered on these
+ * links; and for longer than a busy program may block.
+ *
+ * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018): suspicion, local health.
+ * @module
+ */
+import type { DsnError } from "../errors.ts";
+import { type Flow, wait } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Member } from "./member.ts";
+import type { NativeQuestion, Unanswered } from "./native-question.ts";
+import type { Relays } from "./relays.ts";
+import type { Rumours } from "./rumours.ts";
+
+/** From one question to the next while it is suspect. */
+const TRY_MS = 300;
+/** A session holds up what is lost and brings it later. */
+const SESSION_TRY_MS = 1_500;
+/** From one round through others to the next. */
+const ROUND_MS = 1_000;
+/** A program that computes for three seconds answers nobody meanwhile, and is not dead. */
+const SILENCE_MS = 3_100;
+/** A machine that refuses connections runs no such process, unless a firewall does. */
+const REFUSALS = 3;
+const REFUSAL_PAUSE_MS = 50;
+const FALSE_VERDICTS = 1e-7;
+const SUSPICION_MS_MAX = 60_000;
+/** How fast the share of answered first tries follows what is seen. */
+const SHARE_WEIGHT = 1 / 8;
+const SHARE = { min: 0.05, max: 0.99 } as const;
+
+export interface SuspicionsParts {
+  readonly kernel: Kernel;
+  readonly question: NativeQuestion;
+  readonly relays: Relays;
+  readonly rumours: Rumours;
+}
+
+/** How a suspicion stands. */
+export interface Suspicion {
+  readonly member: Member;
+  readonly sinceMs: number;
+  readonly isCurrent: () => boolean;
+  trouble: DsnError;
+  refusals: number;
+  /** Of the last round through others; undefined while the first is under way. */
+  reachedByOthers: boolean | undefined;
+  over: boolean;
+  readonly end: (answered: boolean) => void;
+}
+
+export class Suspicions {
+  readonly #parts: SuspicionsParts;
+  /** Of the first questions to nodes that were there. */
+  #answeredShare: number = SHARE.max;
+
+  constructor(parts: SuspicionsParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether the first question to a node that turned out to be there was answered. */
+  noteFirstTry(answered: boolean): void {
+    const share = this.#answeredShare + ((answered ? 1 : 0) - this.#answeredShare) * SHARE_WEIGHT;
+    this.#answeredShare = Math.min(SHARE.max, Math.max(SHARE.min, share));
+  }
+
+  /**
+   * @param sinceMs When it was asked first.
+   * @param isCurrent False once nobody wants to know any more.
+   * @returns undefined when the member has shown that it lives.
+   */
+  *suspect(
+    member: Member,
+    sinceMs: number,
+    { trouble, refused }: Unanswered,
+    isCurrent: () => boolean,
+  ): Flow<Suspicion | undefined> {
+    return yield* wait<Suspicion | undefined>((resume) => {
+      const suspicion: Suspicion = {
+        member,
+        sinceMs,
+        isCurrent,
+        trouble,
+        refusals: refused ? 1 : 0,
+        reachedByOthers: undefined,
+        over: false,
+        end: (answered) => {
+          if (suspicion.over) return;
+          suspicion.over = true;
+          resume(answered ? undefined : suspicion);
+        },
+      };
+      const { kernel } = this.#parts;
+      kernel.spawn(this.#askOthers(suspicion));
+      kernel.spawn(this.#askOnSession(suspicion));
+      kernel.spawn(this.#askOften(suspicion));
+      this.#awaitVerdict(suspicion);
+    });
+  }
+
+  /** Silence is a verdict when it has lasted, and we were there to hear. */
+  #awaitVerdict(suspicion: Suspicion): void {
+    const { kernel } = this.#parts;
+    const { sinceMs } = suspicion;
+    const lastsMs = this.#lastsMs;
+    // A machine that is late itself hears late.
+    const dueMs = Math.max(sinceMs, kernel.lastLateMs) + lastsMs;
+    kernel.after(Math.max(0, dueMs - kernel.now.monotonicMs), () => {
+      if (this.#isOver(suspicion)) return;
+      const onTime = kernel.now.monotonicMs - Math.max(sinceMs, kernel.lastLateMs) >= lastsMs;
+      const isDue = onTime && suspicion.reachedByOthers !== undefined;
+      if (isDue) suspicion.end(false);
+      else kernel.after(TRY_MS, () => this.#awaitVerdict(suspicion));
+    });
+  }
+
+  get #lastsMs(): number {
+    const tries = Math.log(FALSE_VERDICTS) / Math.log(1 - this.#answeredShare);
+    return Math.min(SUSPICION_MS_MAX, Math.max(SILENCE_MS, Math.ceil(tries) * TRY_MS));
+  }
+
+  /** Ends it too, when the member was heard or nobody wants to know any more. */
+  #isOver(suspicion: Suspicion): boolean {
+    const { member, sinceMs, isCurrent } = suspicion;
+    if (!suspicion.over && (member.answeredMs > sinceMs || !isCurrent())) suspicion.end(true);
+    return suspicion.over;
+  }
+
+  /** The next question is sent whether one is answered or not. */
+  *#askOften(suspicion: Suspicion): Flow {
+    const { kernel } = this.#parts;
+    while (!this.#isOver(suspicion)) {
+      // Where nothing listens, asking more often brings no more.
+      if (suspicion.refusals === 0) kernel.spawn(this.#askOnceMore(suspicion));
+      yield* kernel.sleep(TRY_MS);
+    }
+  }
+
+  *#askOnceMore(suspicion: Suspicion): Flow {
+    const { member } = suspicion;
+    const { question } = this.#parts;
+    if (question.takesDatagrams(member)) yield* question.answersDatagram(member, SESSION_TRY_MS);
+    else yield* question.ask(member, SESSION_TRY_MS);
+    this.#isOver(suspicion);
+  }
+
+  *#askOnSession(suspicion: Suspicion): Flow {
+    const { kernel, question } = this.#parts;
+    const { member } = suspicion;
+    for (;;) {
+      yield* kernel.sleep(suspicion.refusals > 0 ? REFUSAL_PAUSE_MS : TRY_MS);
+      if (this.#isOver(suspicion)) return;
+      const failure = yield* question.ask(member, SESSION_TRY_MS);
+      if (failure === undefined) suspicion.end(true);
+      if (this.#isOver(suspicion) || failure === undefined) return;
+      suspicion.trouble = failure.trouble;
+      suspicion.refusals = failure.refused ? suspicion.refusals + 1 : 0;
+      if (this.#endIfRefused(suspicion)) return;
+    }
+  }
+
+  #endIfRefused(suspicion: Suspicion): boolean {
+    const { refusals, reachedByOthers } = suspicion;
+    if (refusals < REFUSALS || reachedByOthers === undefined) return false;
+    suspicion.end(false);
+    return true;
+  }
+
+  *#askOthers(suspicion: Suspicion): Flow {
+    const { kernel, relays, rumours } = this.#parts;
+    while (!this.#isOver(suspicion)) {
+      suspicion.reachedByOthers = yield* relays.reach(suspicion.member);
+      if (this.#isOver(suspicion) || this.#endIfRefused(suspicion)) return;
+      yield* kernel.sleep(ROUND_MS);
+      if (!this.#isOver(suspicion)) rumours.tellSome(suspicion.member);
+    }
+  }
+}
