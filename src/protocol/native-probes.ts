@@ -88,7 +88,7 @@ export class NativeProbes {
       return undefined;
     }
     const { reachedByOthers = false } = suspicion;
-    return { trouble: suspicion.trouble, sinceMs, others: settled(reachedByOthers) };
+    return { trouble: suspicion.last.trouble, sinceMs, others: settled(reachedByOthers) };
   }
 }
 

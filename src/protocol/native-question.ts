@@ -29,7 +29,9 @@ export interface NativeQuestionParts {
 /** Why a question on a session was not answered. */
 export interface Unanswered {
   readonly trouble: DsnError;
-  /** Nothing listens there: that was news at once. */
+  /** It failed before its time was over. */
+  readonly quick: boolean;
+  /** It did because nothing listens there. */
   readonly refused: boolean;
 }
 
@@ -89,9 +91,9 @@ export class NativeQuestion {
     }
     if (reply.kind !== "answer") {
       // Not one that only ran out of time before it could be asked.
-      const isQuick = kernel.now.monotonicMs - sentMs < timeoutMs;
-      const refused = reply.kind === "failed" && reply.reason === "unreachable" && isQuick;
-      return { trouble: this.#trouble(member, to, reply), refused };
+      const quick = kernel.now.monotonicMs - sentMs < timeoutMs;
+      const refused = quick && reply.kind === "failed" && reply.reason === "unreachable";
+      return { trouble: this.#trouble(member, to, reply), quick, refused };
     }
     member.provenMs = kernel.now.monotonicMs;
     if (reply.peerUnixSeconds !== undefined) {

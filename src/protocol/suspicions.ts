@@ -7,7 +7,6 @@
  * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018): suspicion, local health.
  * @module
  */
-import type { DsnError } from "../errors.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
@@ -25,7 +24,7 @@ const ROUND_MS = 1_000;
 const SILENCE_MS = 3_100;
 /** A machine that refuses connections runs no such process, unless a firewall does. */
 const REFUSALS = 3;
-const REFUSAL_PAUSE_MS = 50;
+const QUICK_PAUSE_MS = 50;
 const FALSE_VERDICTS = 1e-7;
 const SUSPICION_MS_MAX = 60_000;
 /** How fast the share of answered first tries follows what is seen. */
@@ -44,7 +43,9 @@ export interface Suspicion {
   readonly member: Member;
   readonly sinceMs: number;
   readonly isCurrent: () => boolean;
-  trouble: DsnError;
+  /** Why the last question on the session was not answered. */
+  last: Unanswered;
+  /** Connections refused in a row. */
   refusals: number;
   /** Of the last round through others; undefined while the first is under way. */
   reachedByOthers: boolean | undefined;
@@ -75,7 +76,7 @@ export class Suspicions {
   *suspect(
     member: Member,
     sinceMs: number,
-    { trouble, refused }: Unanswered,
+    first: Unanswered,
     isCurrent: () => boolean,
   ): Flow<Suspicion | undefined> {
     return yield* wait<Suspicion | undefined>((resume) => {
@@ -83,8 +84,8 @@ export class Suspicions {
         member,
         sinceMs,
         isCurrent,
-        trouble,
-        refusals: refused ? 1 : 0,
+        last: first,
+        refusals: first.refused ? 1 : 0,
         reachedByOthers: undefined,
         over: false,
         end: (answered) => {
@@ -151,12 +152,13 @@ export class Suspicions {
     const { kernel, question } = this.#parts;
     const { member } = suspicion;
     for (;;) {
-      yield* kernel.sleep(suspicion.refusals > 0 ? REFUSAL_PAUSE_MS : TRY_MS);
+      // A connection that ended under a question says nothing yet, and costs no waiting.
+      yield* kernel.sleep(suspicion.last.quick ? QUICK_PAUSE_MS : TRY_MS);
       if (this.#isOver(suspicion)) return;
       const failure = yield* question.ask(member, SESSION_TRY_MS);
       if (failure === undefined) suspicion.end(true);
       if (this.#isOver(suspicion) || failure === undefined) return;
-      suspicion.trouble = failure.trouble;
+      suspicion.last = failure;
       suspicion.refusals = failure.refused ? suspicion.refusals + 1 : 0;
       if (this.#endIfRefused(suspicion)) return;
     }

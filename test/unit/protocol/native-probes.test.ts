@@ -177,6 +177,21 @@ describe("A node with a session", () => {
     expect(core.nowMs - fromMs).toBeLessThanOrEqual(150);
   });
 
+  it("whose connection ends under a question is asked again at once", () => {
+    const { core, bob } = withBob();
+    live(core, bob, probeMs, fine);
+    while (bob.calls(core, NativeType.ALIVE).length === 0) core.run(STEP_MS);
+    core.reply(bob.call(core, NativeType.ALIVE), silence);
+    expect(statusOf(core)).toBe("suspect");
+    const fromMs = core.nowMs;
+    while (statusOf(core) === "suspect" && core.nowMs - fromMs < 5_000) {
+      for (const call of bob.calls(core, NativeType.ALIVE)) core.reply(call, unreachable);
+      core.run(STEP_MS);
+    }
+    expect(statusOf(core)).toBe("down");
+    expect(core.nowMs - fromMs).toBeLessThanOrEqual(200);
+  });
+
   it("is waited for while nobody else has said whether it is there", () => {
     const { core, bob } = withBob();
     new SessionPuppet("carol", "10.0.0.3").join(core);
