@@ -129,7 +129,7 @@ export class Greeting {
         },
       );
     }
-    const greeted = this.#enter(proven, "answers us");
+    const greeted = this.#enter(proven, "answers us", sentMs);
     if (greeted === undefined) {
       throw new DsnError("DSN_PEER_LIMIT", `Cannot ${what}: ${LIMITS.membersMax} nodes are known`, {
         why: "every member costs memory and a probe each tick",
@@ -339,8 +339,13 @@ export class Greeting {
    *
    * @param how An answer signs a nonce of ours, so it is fresh whatever its clock says. One that
    *   is shown was said to somebody else: its key is not pinned.
+   * @param askedMs When the question was sent that it answers.
    */
-  #enter({ hello, block, signed }: ProvenHello, how: Meeting): Greeted | undefined {
+  #enter(
+    { hello, block, signed }: ProvenHello,
+    how: Meeting,
+    askedMs = Number.POSITIVE_INFINITY,
+  ): Greeted | undefined {
     const { nodeId, publicKey } = hello;
     const answersUs = how === "answers us";
     let member = this.#members.get(nodeId);
@@ -365,7 +370,7 @@ export class Greeting {
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
     if (block !== undefined) this.#alerts.clear(nodeId, "DSN_NATIVE_DOWNGRADE");
     if (block === undefined) return this.#enterPython(member, answersUs);
-    const greeted = this.#enterBlock(member, block, answersUs);
+    const greeted = this.#enterBlock(member, block, answersUs, askedMs);
     if (speaksNative(member)) this.#trust.pinNative(nodeId);
     return greeted;
   }
@@ -397,7 +402,13 @@ export class Greeting {
     return { member, restarted: became, fresh: false };
   }
 
-  #enterBlock(member: Member, block: HelloBlock, answersUs: boolean): Greeted {
+  /** @param askedMs When the question was sent that this answers; infinity for none. */
+  #enterBlock(
+    member: Member,
+    block: HelloBlock,
+    answersUs: boolean,
+    askedMs = Number.POSITIVE_INFINITY,
+  ): Greeted {
     const known = member.native;
     const issued = Math.max(block.issued, known?.issued ?? Number.NEGATIVE_INFINITY);
     if (!answersUs && known !== undefined && block.issued <= known.issued) {
@@ -405,6 +416,11 @@ export class Greeting {
     }
     const incarnation = toHex(block.incarnation);
     const restarted = known !== undefined && known.incarnation !== incarnation;
+    // Its heir has shown itself while the answer was under way: whoever gave it has ended.
+    if (restarted && askedMs < member.incarnationMs && block.issued < known.issued) {
+      return { member, restarted: false, fresh: false };
+    }
+    if (known?.incarnation !== incarnation) member.incarnationMs = this.#kernel.now.monotonicMs;
     if (restarted) {
       resetPush(member);
       if (member.replica?.kind === "native") member.replica.orphan();

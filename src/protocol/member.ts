@@ -105,6 +105,8 @@ export interface Member {
   reason: DsnError | undefined;
   /** Undefined for Python peers. */
   native: NativeFacts | undefined;
+  /** Monotonic ms of the first word of the process that we know it by. */
+  incarnationMs: number;
   /** The last incarnation that answered us itself. */
   provenIncarnation: string | undefined;
   /** Those that did before it, newest last: one that returns is a second live copy. */
@@ -161,6 +163,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     status: "joining",
     reason: undefined,
     native: undefined,
+    incarnationMs: Number.NEGATIVE_INFINITY,
     provenIncarnation: undefined,
     formerIncarnations: [],
     heardMs: Number.NEGATIVE_INFINITY,

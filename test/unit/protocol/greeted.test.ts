@@ -4,7 +4,7 @@ import { LIMITS } from "../../../src/protocol/settings.ts";
 import { decodeHello, encodeHello } from "../../../src/wire/hello.ts";
 import { decodeHelloBlock } from "../../../src/wire/hello-block.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { LoneCore, NOW_SECONDS, PORT, Puppet, statusOf } from "./lone-core.ts";
+import { answered, LoneCore, NOW_SECONDS, PORT, Puppet, statusOf } from "./lone-core.ts";
 import { comings, Native, silence } from "./native.ts";
 
 const AT = "10.0.0.2";
@@ -94,6 +94,24 @@ describe("A HELLO to us", () => {
       expect(core.warnings(), `process ${incarnation}`).toEqual(warned);
     }
     expect(comings(core, "bob")).toEqual(["peer:join"]);
+  });
+
+  it("of a process whose heir has shown itself meanwhile is no second live copy, nor news", () => {
+    const core = new LoneCore();
+    const bob = new Native("bob", AT).join(core);
+    // We stood still, and greet everybody.
+    core.nowMs += 60_000;
+    core.step({ kind: "wake" });
+    const [late] = core.sent(MessageType.HELLO).filter(({ to }) => to.address === AT);
+    if (late === undefined) throw new Error("bob is not greeted");
+    const answer = bob.greetingBack(late);
+    core.open = core.open.filter(({ exchange }) => exchange !== late.exchange);
+    core.run(10);
+    bob.incarnation = 2;
+    comeFromElsewhere(core, bob);
+    core.reply(late, answered(answer));
+    expect(core.warnings()).toEqual([]);
+    expect(core.core.member("bob")?.native?.incarnation).toBe("02".repeat(16));
   });
 
   it("of a process that was replaced before, and does not answer us, may be a recording", () => {
