@@ -74,7 +74,7 @@ function addStart(program: Command): void {
     .option("--key-file <path>", "file with the network key; - reads it from stdin")
     .option("--advertise <addr>", "address that peers shall call", parseHost("--advertise"))
     .option("--bind <addr>", "listen on this address only", parseHost("--bind"))
-    .option("--no-udp", "no datagrams: HTTP for everything")
+    .option("--no-udp", "no datagrams: TCP for everything")
     .option("--allow <id>", "let only these nodes in (repeatable)", collectAllow)
     .option("--set <key=value>", "begin with this in its state (repeatable)", collectSet)
     .addOption(

@@ -26,6 +26,7 @@ import {
 } from "./member.ts";
 import type { Members } from "./members.ts";
 import { type FailedTries, NativeProbes } from "./native-probes.ts";
+import { PROOF_MS } from "./native-question.ts";
 import { isForgotten } from "./refusal.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
@@ -34,9 +35,6 @@ import { troubleOf } from "./troubles.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
-
-/** A native member must prove this often, in milliseconds, that its answers are no recordings. */
-const PROOF_MS = 30_000;
 
 /** A node that only others reach is gone when it has proved nothing through them for so long. */
 const RELAYED_TICKS = 3;

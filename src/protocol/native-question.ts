@@ -14,8 +14,8 @@ import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
 
-/** A native member must prove this often, in milliseconds, that it lives and is no recording. */
-const PROOF_MS = 30_000;
+/** A native member must prove this often, in milliseconds, that its answers are no recordings. */
+export const PROOF_MS = 30_000;
 
 export interface NativeQuestionParts {
   readonly kernel: Kernel;

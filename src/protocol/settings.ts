@@ -14,7 +14,7 @@ export interface Settings {
   readonly probeMs: number;
   /** One try of a request; larger messages get one second more per MiB. */
   readonly requestTimeoutMs: number;
-  /** Tries before a silent peer is down. */
+  /** Tries before a silent peer without sessions is down; see `suspicions.ts` for the others. */
   readonly probeAttempts: number;
   /** Between two tries. */
   readonly probePauseMs: number;
