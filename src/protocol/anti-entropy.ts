@@ -7,22 +7,31 @@
  */
 import type { Reply } from "../wire/exchange.ts";
 import {
+  bucketsOf,
   type DigestAnswer,
   type DigestEntry,
   decodeDigestAnswer,
   decodeDigestRequest,
+  differingBuckets,
   encodeDigestAnswer,
   encodeDigestRequest,
+  inBuckets,
   summaryOf,
 } from "../wire/native-digest.ts";
-import { decodeStates, encodeStates, type StateItem } from "../wire/native-states.ts";
+import {
+  decodeStateAcks,
+  decodeStates,
+  encodeStates,
+  type StateItem,
+} from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Member, targetOf } from "./member.ts";
-import { type NativeItems, NO_ROOT } from "./native-items.ts";
+import { bytesOf, type HeldEntry, inBatches, type NativeItems, NO_ROOT } from "./native-items.ts";
 import type { NativePush } from "./native-push.ts";
 import type { NativeTake } from "./native-take.ts";
+import type { News } from "./news.ts";
 import * as refusals from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { sameBytes } from "./trust.ts";
@@ -32,27 +41,32 @@ const ROUNDS_MAX = 64;
 
 const NOTHING = new Uint8Array();
 
+/** One question of a comparison. */
+interface Asking {
+  readonly entries: readonly HeldEntry[];
+  readonly summary: Uint8Array;
+  readonly tell: boolean;
+  readonly mask: Uint8Array | undefined;
+}
+
 type StatesAnswer = Extract<DigestAnswer, { kind: "states" }>;
 
-export class AntiEntropy {
-  readonly #kernel: Kernel;
-  readonly #items: NativeItems;
-  readonly #push: NativePush;
-  readonly #take: NativeTake;
-  readonly #nodeId: string;
+export interface AntiEntropyParts {
+  readonly kernel: Kernel;
+  readonly items: NativeItems;
+  readonly push: NativePush;
+  readonly take: NativeTake;
+  readonly news: News;
+  readonly nodeId: string;
+  /** Asks a peer for the HELLOs of those whom it has shown states of, and we do not know. */
+  readonly meetThrough: (member: Member, nodeIds: readonly string[]) => Flow<unknown>;
+}
 
-  constructor(
-    kernel: Kernel,
-    items: NativeItems,
-    push: NativePush,
-    take: NativeTake,
-    nodeId: string,
-  ) {
-    this.#kernel = kernel;
-    this.#items = items;
-    this.#push = push;
-    this.#take = take;
-    this.#nodeId = nodeId;
+export class AntiEntropy {
+  readonly #parts: AntiEntropyParts;
+
+  constructor(parts: AntiEntropyParts) {
+    this.#parts = parts;
   }
 
   // ---- asking ---------------------------------------------------------------------------------
@@ -67,21 +81,23 @@ export class AntiEntropy {
     /** Owners whose changes did not fit what we hold: next time the state is told whole. */
     const unfit = new Set<string>();
     let tell = whole;
+    let mask: Uint8Array | undefined;
     let before: Uint8Array = NOTHING;
     for (let round = 1; ; round += 1) {
-      const entries = this.#items.digest().filter(({ owner }) => !unfit.has(owner));
+      const entries = this.#parts.items.digest().filter(({ owner }) => !unfit.has(owner));
       const summary = summaryOf(entries);
       // A peer that always has more to say, and never anything new, ends it.
       const isStuck = sameBytes(summary, before);
       before = tell ? summary : NOTHING;
-      const reply = yield* this.#ask(member, entries, tell);
+      const reply = yield* this.#ask(member, { entries, summary, tell, mask });
       if (reply.kind !== "answer") return reply;
       const answer = read(() => decodeDigestAnswer(reply.payload));
       if (answer?.kind === "same") this.#noteSame(member, entries);
       if (answer === undefined || answer.kind === "same" || round === ROUNDS_MAX) return reply;
-      if (answer.kind === "differs") {
+      if (answer.kind !== "states") {
         if (tell) return reply;
         tell = true;
+        mask = answer.kind === "buckets" ? answer.mask.slice() : undefined;
         continue;
       }
       tell = true;
@@ -92,18 +108,24 @@ export class AntiEntropy {
     }
   }
 
-  *#ask(member: Member, entries: readonly DigestEntry[], whole: boolean): Flow<Reply> {
-    const request = { summary: summaryOf(entries), entries: whole ? entries : undefined };
-    const payload = encodeDigestRequest(request);
-    const answerBytesMax = LIMITS.nativeAnswerBytesMax;
-    return yield* this.#kernel.request(targetOf(member), NativeType.DIGEST, payload, {
-      answerBytesMax,
+  *#ask(member: Member, { entries, summary, tell, mask }: Asking): Flow<Reply> {
+    const { kernel } = this.#parts;
+    const isMany = entries.length > kernel.settings.meshMax;
+    const some = mask === undefined ? entries : inBuckets(entries, mask, ({ bucket }) => bucket);
+    const payload = encodeDigestRequest({
+      summary,
+      entries: tell ? some : undefined,
+      mask: tell ? mask : undefined,
+      buckets: isMany && !tell ? bucketsOf(entries, ({ bucket }) => bucket) : undefined,
     });
+    const answerBytesMax = LIMITS.nativeAnswerBytesMax;
+    return yield* kernel.request(targetOf(member), NativeType.DIGEST, payload, { answerBytesMax });
   }
 
   #noteSame(member: Member, entries: readonly DigestEntry[]): void {
-    const own = entries.find(({ owner }) => owner === this.#nodeId);
-    if (own !== undefined) this.#push.noteHeld(member, own.version);
+    const { nodeId, push } = this.#parts;
+    const own = entries.find(({ owner }) => owner === nodeId);
+    if (own !== undefined) push.noteHeld(member, own.version);
   }
 
   *#taken(
@@ -111,8 +133,14 @@ export class AntiEntropy {
     answer: StatesAnswer,
     unfit: Set<string>,
   ): Flow<{ readonly again: boolean }> {
+    const { take, meetThrough } = this.#parts;
     const items = read(() => decodeStates(answer.states)) ?? [];
-    const acks = yield* this.#take.take(member, items);
+    const acks = yield* take.take(member, items);
+    const unknown = new Set(acks.flatMap(({ owner, wants }) => (wants === "member" ? owner : [])));
+    if (unknown.size > 0) {
+      yield* meetThrough(member, [...unknown]);
+      acks.push(...(yield* take.take(member, items.filter(({ owner }) => unknown.has(owner)))));
+    }
     const before = unfit.size;
     for (const { owner, wants } of acks) if (wants === "snapshot") unfit.add(owner);
     return { again: unfit.size > before };
@@ -128,38 +156,25 @@ export class AntiEntropy {
       this.#noteSame(member, entries);
       return undefined;
     }
+    const { kernel, items, push, news, nodeId } = this.#parts;
     let reply: Reply | undefined;
     // Our own goes the way that it always goes: nothing here has to wait for it.
-    if (wanted.includes(this.#nodeId)) this.#push.noteLacking(member);
-    const others = wanted.filter((owner) => owner !== this.#nodeId);
-    for (const items of this.#batches(others, member.nodeId)) {
-      reply = yield* this.#kernel.request(
-        targetOf(member),
-        NativeType.STATES,
-        encodeStates(items),
-        { answerBytesMax: LIMITS.smallAnswerBytesMax },
-      );
+    if (wanted.includes(nodeId)) push.lacks(member, 0);
+    const others = wanted.filter((owner) => owner !== nodeId);
+    const lacking = others.flatMap((owner) => items.lacking(owner, undefined, member.nodeId) ?? []);
+    for (const batch of inBatches(lacking)) {
+      reply = yield* kernel.request(targetOf(member), NativeType.STATES, encodeStates(batch), {
+        answerBytesMax: LIMITS.nativeAnswerBytesMax,
+      });
       if (reply.kind !== "answer") return reply;
+      const { payload } = reply;
+      const acks = read(() => decodeStateAcks(payload)) ?? [];
+      const unknown = acks.filter(({ wants }) => wants === "member");
+      if (unknown.length > 0) yield* news.deliver(member, unknown);
     }
     // Versions that were made meanwhile.
-    this.#push.pushAll();
+    push.pushAll();
     return reply;
-  }
-
-  *#batches(owners: readonly string[], asker: string): Generator<StateItem[]> {
-    let batch: StateItem[] = [];
-    let bytes = 0;
-    for (const owner of owners) {
-      const item = this.#items.lacking(owner, undefined, asker);
-      if (item === undefined) continue;
-      batch.push(item);
-      bytes += bytesOf(item);
-      if (bytes < LIMITS.digestAnswerBytesMax) continue;
-      yield batch;
-      batch = [];
-      bytes = 0;
-    }
-    if (batch.length > 0) yield batch;
   }
 
   // ---- answering ------------------------------------------------------------------------------
@@ -168,18 +183,26 @@ export class AntiEntropy {
   answer(member: Member, payload: Uint8Array): Uint8Array {
     const request = read(() => decodeDigestRequest(payload));
     if (request === undefined) throw refusals.malformed();
-    const own = this.#items.digest();
+    const { items: source, push, nodeId } = this.#parts;
+    const all = source.digest();
+    const { mask, buckets } = request;
     if (request.entries === undefined) {
-      const same = sameBytes(request.summary, summaryOf(own));
-      return encodeDigestAnswer({ kind: same ? "same" : "differs" });
+      if (sameBytes(request.summary, summaryOf(all))) return encodeDigestAnswer({ kind: "same" });
+      if (buckets === undefined) return encodeDigestAnswer({ kind: "differs" });
+      const differing = differingBuckets(
+        bucketsOf(all, ({ bucket }) => bucket),
+        buckets,
+      );
+      return encodeDigestAnswer({ kind: "buckets", mask: differing });
     }
+    const own = mask === undefined ? all : inBuckets(all, mask, ({ bucket }) => bucket);
     const theirs = new Map(request.entries.map((entry) => [entry.owner, entry]));
     const ours = new Map(own.map((entry) => [entry.owner, entry]));
     const items: StateItem[] = [];
     let bytes = 0;
     let more = false;
     for (const { owner } of own) {
-      const item = this.#items.lacking(owner, theirs.get(owner), member.nodeId);
+      const item = source.lacking(owner, theirs.get(owner), member.nodeId);
       if (item === undefined) continue;
       if (bytes >= LIMITS.digestAnswerBytesMax) {
         more = true;
@@ -187,9 +210,7 @@ export class AntiEntropy {
       }
       items.push(item);
       bytes += bytesOf(item);
-      if (owner === this.#nodeId && item.form !== "python") {
-        this.#push.noteSent(member, item.version);
-      }
+      if (owner === nodeId && item.form !== "python") push.noteSent(member, item.version);
     }
     const wanted = [...theirs.values()]
       .filter((entry) => this.#lack(ours.get(entry.owner), entry))
@@ -202,18 +223,6 @@ export class AntiEntropy {
     if (theirs.version < ours.version || sameBytes(theirs.root, NO_ROOT)) return false;
     return !sameBytes(theirs.root, ours.root);
   }
-}
-
-/** About as many as it takes on the wire. */
-function bytesOf(item: StateItem): number {
-  let bytes = 128;
-  if (item.form === "python") bytes += item.packet.length;
-  if (item.form === "snapshot") {
-    for (const [key, value] of item.entries) bytes += key.length + value.length + 8;
-  } else if (item.form === "delta") {
-    for (const [key, value = ""] of item.changes) bytes += key.length + value.length + 9;
-  }
-  return bytes;
 }
 
 /** What a peer wrote, or undefined when it cannot be read. */

@@ -21,11 +21,13 @@ import { Joining } from "./joining.ts";
 import { Kernel } from "./kernel.ts";
 import { Liveness } from "./liveness.ts";
 import { isPresent, type Member } from "./member.ts";
+import { Looks } from "./looks.ts";
 import { Members } from "./members.ts";
 import { Messaging } from "./messaging.ts";
 import { NativeReplication } from "./native-replication.ts";
 import { NativeServing, type Served } from "./native-serving.ts";
 import { OwnSightings } from "./own-sightings.ts";
+import { Overlay } from "./overlay.ts";
 import { OwnState } from "./own-state.ts";
 import { PeerLists } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
@@ -140,6 +142,13 @@ export class NodeCore {
       options.whitelist ?? [],
       options.natives,
     );
+    const overlay = new Overlay({
+      kernel,
+      members: this.#members,
+      nodeId,
+      onLink: (member) => this.#joining.link(member),
+      onFull: () => this.#joining.linkAll(),
+    });
     const senders = new Senders(kernel, nodeId, this.#members, this.#trust);
     this.#greeting = new Greeting(
       kernel,
@@ -159,6 +168,7 @@ export class NodeCore {
         alerts: this.#alerts,
         sightings,
         me: { nodeId, publicKey },
+        overlay,
         relays: !this.#trust.isClosed,
         replicaBytesMax,
       },
@@ -169,6 +179,8 @@ export class NodeCore {
         takePacket: (member, packet) => this.#replication.takePacket(member, packet),
         onLeap: () => this.#replication.pushAll(),
         onProven: (owner) => this.#relays.proven(owner),
+        onAbsentOwner: (owner) => looks.at(owner),
+        meetThrough: (member, nodeIds) => directory.meetThrough(member, nodeIds),
       },
     );
     this.#replication = new Replication(
@@ -195,11 +207,22 @@ export class NodeCore {
       senders,
       this.#alerts,
     );
+    this.#members.onNews = (member) => native.news.arrived(member);
+    const looks = new Looks({
+      kernel,
+      members: this.#members,
+      greeting: this.#greeting,
+      overlay,
+      onBack: (member) => this.#joining.meet(member),
+    });
     const directory = new Directory({
       kernel,
       members: this.#members,
       greeting: this.#greeting,
       trust: this.#trust,
+      overlay,
+      onGone: (member) => looks.at(member),
+      onNamed: (named, namer) => this.#joining.named(named, namer),
       me: this.self,
     });
     this.#relays = new Relays({
@@ -207,6 +230,7 @@ export class NodeCore {
       members: this.#members,
       greeting: this.#greeting,
       items: native.items,
+      overlay,
       nodeId,
       isClosed: () => this.#trust.isClosed,
     });
@@ -220,6 +244,7 @@ export class NodeCore {
       peerLists: this.#peerLists,
       directory,
       relays: this.#relays,
+      overlay,
       keyId,
     });
     this.#liveness = new Liveness(
@@ -228,6 +253,8 @@ export class NodeCore {
       this.#joining,
       this.#replication,
       this.#relays,
+      overlay,
+      looks,
       me,
       this.self.features,
     );
@@ -239,6 +266,7 @@ export class NodeCore {
       self: this.self,
       members: this.#members,
       relays: this.#relays,
+      overlay,
       onLeft: (member) => this.#joining.awaitReturn(member),
     });
     this.#serving = new NativeServing({
@@ -253,7 +281,7 @@ export class NodeCore {
       goodbye: this.#goodbye,
       onOtherProcess: (member) =>
         isPresent(member) ? this.#joining.visit(member) : this.#joining.pursue(member),
-      onSuspects: (nodeIds) => this.#liveness.hearSuspects(nodeIds),
+      onSuspects: (nodeIds, from) => this.#liveness.hearSuspects(nodeIds, from),
       onAbsentPeer: (member) => this.#joining.pursue(member),
     });
   }

@@ -6,11 +6,14 @@
  * it ourselves; and it is shown only by those who do.
  * @module
  */
+import { toHex } from "../bytes/hex.ts";
 import { sha256 } from "../crypto/sha256.ts";
 import { isHostAddress, isPort } from "../wire/address.ts";
 import type { Reply } from "../wire/exchange.ts";
 import { decodeHello } from "../wire/hello.ts";
+import { decodeHelloBlock, type HelloBlock } from "../wire/hello-block.ts";
 import {
+  decodeIntroduce,
   decodeMembersAnswer,
   decodeMembersRequest,
   encodeMembersAnswer,
@@ -19,10 +22,12 @@ import {
 } from "../wire/native-members.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { isNodeId } from "../wire/node-id.ts";
+import { tellFeatures } from "./features.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import {
+  isPresent,
   type Member,
   SESSION_FEATURE,
   type SignedHello,
@@ -30,23 +35,36 @@ import {
   targetOf,
 } from "./member.ts";
 import type { Members } from "./members.ts";
+import { entryOf } from "./news.ts";
+import type { Overlay } from "./overlay.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import type { Trust } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
+/** Members of a large network that one who joins is shown: it hears of the others from them. */
+const SHOWN_MAX = 64;
+/** HELLOs of one message. */
+const HELLOS_MAX = 1_000;
 
 export interface DirectoryParts {
   readonly kernel: Kernel;
   readonly members: Members;
   readonly greeting: Greeting;
   readonly trust: Trust;
+  readonly overlay: Overlay;
+  /** Others say that a member is there, which is gone for us. */
+  readonly onGone: (member: Member) => void;
+  /** They say so of nodes that have to be called. */
+  readonly onNamed: (named: readonly Named[], namer: Member) => void;
   readonly me: { readonly nodeId: string; readonly incarnation: string };
 }
 
 export class Directory {
   readonly #parts: DirectoryParts;
+  /** HELLOs that are being verified, by id and incarnation. */
+  readonly #verifying = new Set<string>();
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
@@ -54,8 +72,8 @@ export class Directory {
 
   /** Asks one native peer whom it reaches. Also tells us whether it reaches us. */
   *ask(member: Member): Flow<{ readonly reply: Reply; readonly named: readonly Named[] }> {
-    const payload = encodeMembersRequest({ summary: this.#summary(member) });
     const { kernel } = this.#parts;
+    const payload = encodeMembersRequest({ summary: this.#summary(member) });
     const reply = yield* kernel.request(targetOf(member), NativeType.MEMBERS, payload, {
       answerBytesMax: LIMITS.membersAnswerBytesMax,
     });
@@ -72,8 +90,107 @@ export class Directory {
     }
     const entries = answer.members.flatMap((entry) => readEntry(entry));
     member.seesUs = entries.some(({ nodeId }) => nodeId === this.#parts.me.nodeId);
+    // Of a large network this is a part, and nobody calls all of it.
+    if (this.#isLarge(entries.length)) {
+      const { named } = yield* this.#takeIn(entries, member);
+      return { reply, named };
+    }
     const named = yield* all(entries.map((entry) => this.#consider(entry, member.nodeId)));
     return { reply, named: named.flat() };
+  }
+
+  #isLarge(shown: number): boolean {
+    return this.#parts.overlay.isSparse || shown >= this.#parts.kernel.settings.meshMax;
+  }
+
+  /** Asks a peer for the HELLOs of some whom it knows and we do not. */
+  *meetThrough(member: Member, nodeIds: readonly string[]): Flow {
+    const summary = this.#summary(member);
+    for (let index = 0; index < nodeIds.length; index += HELLOS_MAX) {
+      const some = nodeIds.slice(index, index + HELLOS_MAX);
+      const payload = encodeMembersRequest({ summary, nodeIds: some });
+      const reply = yield* this.#parts.kernel.request(
+        targetOf(member),
+        NativeType.MEMBERS,
+        payload,
+        { answerBytesMax: LIMITS.membersAnswerBytesMax },
+      );
+      if (reply.kind !== "answer") return;
+      let answer: ReturnType<typeof decodeMembersAnswer>;
+      try {
+        answer = decodeMembersAnswer(reply.payload);
+      } catch {
+        return;
+      }
+      if (answer.kind === "same") return;
+      const { named } = yield* this.#takeIn(answer.members.flatMap(readEntry), member);
+      this.#parts.onNamed(named, member);
+    }
+  }
+
+  /** Takes an INTRODUCE. @returns whether any of it was news. */
+  *introduced(member: Member, payload: Uint8Array): Flow<boolean> {
+    let shown: MemberEntry[];
+    try {
+      shown = decodeIntroduce(payload);
+    } catch {
+      throw refusals.malformed();
+    }
+    const { isNews, named } = yield* this.#takeIn(shown.flatMap(readEntry), member);
+    this.#parts.onNamed(named, member);
+    return isNews;
+  }
+
+  /**
+   * Takes in members of a large network. They count as alive: those who showed them have seen so,
+   * and our turn to ask them will come.
+   */
+  *#takeIn(
+    entries: readonly ReadEntry[],
+    namer: Member,
+  ): Flow<{ readonly isNews: boolean; readonly named: Named[] }> {
+    const taken = yield* all(entries.map((entry) => this.#takeInOne(entry, namer)));
+    const named = taken.flatMap((one) => (typeof one === "object" ? [one] : []));
+    return { isNews: taken.some((one) => one !== "known"), named };
+  }
+
+  *#takeInOne(entry: ReadEntry, namer: Member): Flow<Named | "news" | "known"> {
+    const { members, trust, me, greeting, onGone } = this.#parts;
+    const { nodeId, signed, endpoint, incarnation } = entry;
+    if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return "known";
+    if (endpoint === undefined) return "known";
+    const known = members.get(nodeId);
+    if (incarnation === undefined) {
+      // A node without sessions has to be called.
+      return known !== undefined && isPresent(known) ? "known" : { nodeId, endpoint };
+    }
+    if (this.#verifying.has(`${nodeId} ${incarnation}`)) return "known";
+    if (known !== undefined) {
+      const isSame = known.native?.incarnation === incarnation;
+      if (isSame && (isPresent(known) || known.status === "left")) return "known";
+      if (known.status === "refused") return "known";
+      const isNewer = known.native === undefined || entry.issued > known.native.issued;
+      if (!isNewer) {
+        if (!isPresent(known)) onGone(known);
+        return "known";
+      }
+    } else if (!members.mayShow(nodeId, LIMITS.membersMax)) return "known";
+    this.#verifying.add(`${nodeId} ${incarnation}`);
+    try {
+      const proven = yield* greeting.relayed(signed);
+      if (proven?.block?.features.includes(SESSION_FEATURE) !== true) return "known";
+      const member = greeting.enterRelayed(proven)?.member;
+      if (member === undefined || !speaksNative(member)) return "known";
+      if (!isPresent(member) || member.status === "relayed") {
+        member.helper = namer.nodeId;
+        member.endpoint = endpoint;
+        tellFeatures(this.#parts.kernel, member);
+        members.setStatus(member, "alive", undefined);
+      }
+      return "news";
+    } finally {
+      this.#verifying.delete(`${nodeId} ${incarnation}`);
+    }
   }
 
   /** Who is to be called because of an entry. Nodes that are new to us are readable from now on. */
@@ -110,19 +227,31 @@ export class Directory {
     } catch {
       throw refusals.malformed();
     }
+    const { members, trust } = this.#parts;
+    if (request.nodeIds !== undefined) {
+      const asked = request.nodeIds.flatMap((nodeId) => members.get(nodeId) ?? []);
+      const shown = trust.isClosed ? [] : asked.slice(0, HELLOS_MAX);
+      return encodeMembersAnswer({ kind: "members", members: shown.flatMap(entryOf) });
+    }
     if (Buffer.compare(request.summary, this.#summary(member)) === 0) {
       return encodeMembersAnswer({ kind: "same" });
     }
     // A node with a whitelist passes nothing on.
-    const shown = this.#parts.trust.isClosed ? [member] : this.#parts.members.present();
-    return encodeMembersAnswer({
-      kind: "members",
-      members: shown.flatMap(({ hello, endpoint, status }) =>
-        hello === undefined || endpoint === undefined || status !== "alive"
-          ? []
-          : [{ role: hello.role, hello: hello.bytes, endpoint }],
-      ),
-    });
+    const shown = trust.isClosed ? [member] : this.#shownTo(member);
+    return encodeMembersAnswer({ kind: "members", members: shown.flatMap(entryOf) });
+  }
+
+  /** All; of a large network enough to begin with. */
+  #shownTo(member: Member): readonly Member[] {
+    const { members, overlay, kernel } = this.#parts;
+    const present = members.present();
+    if (!overlay.isSparse) return present;
+    const shown = new Set([member]);
+    while (shown.size < Math.min(SHOWN_MAX, present.length)) {
+      const other = kernel.pick(present);
+      if (other !== undefined) shown.add(other);
+    }
+    return [...shown];
   }
 
   /**
@@ -144,16 +273,24 @@ export class Directory {
 interface ReadEntry extends Partial<Named> {
   readonly nodeId: string;
   readonly signed: SignedHello;
+  /** As hex; undefined for nodes without a block. */
+  readonly incarnation: string | undefined;
+  readonly issued: number;
 }
 
 function readEntry({ role, hello, endpoint }: MemberEntry): ReadEntry[] {
   let nodeId: string;
+  let block: HelloBlock | undefined;
   try {
-    ({ nodeId } = decodeHello(hello).hello);
+    const decoded = decodeHello(hello);
+    ({ nodeId } = decoded.hello);
+    block = decodeHelloBlock(decoded.trailing)?.block;
   } catch {
     return [];
   }
   const usable = endpoint !== undefined && isHostAddress(endpoint.address) && isPort(endpoint.port);
   const signed = { role, bytes: hello };
-  return [usable ? { nodeId, signed, endpoint } : { nodeId, signed }];
+  const incarnation = block && toHex(block.incarnation);
+  const entry = { nodeId, signed, incarnation, issued: block?.issued ?? 0 };
+  return [usable ? { ...entry, endpoint } : entry];
 }

@@ -15,8 +15,9 @@ import {
 import { NativeType } from "../wire/native-type.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { isPresent, type Member, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
+import type { Overlay } from "./overlay.ts";
 import * as refusals from "./refusal.ts";
 import type { Relays } from "./relays.ts";
 import type { Self } from "./self.ts";
@@ -30,6 +31,7 @@ export interface GoodbyeParts {
   readonly self: Self;
   readonly members: Members;
   readonly relays: Relays;
+  readonly overlay: Overlay;
   /** It has left: it is called again later, in case that it comes back. */
   readonly onLeft: (member: Member) => void;
 }
@@ -47,7 +49,7 @@ export class Goodbye {
   }
 
   *#sayToAll(): Flow {
-    const { kernel, self, members } = this.#parts;
+    const { kernel, self, overlay } = this.#parts;
     const statement = {
       owner: self.nodeId,
       incarnation: fromHex(self.incarnation),
@@ -55,7 +57,7 @@ export class Goodbye {
     };
     const signature = yield* kernel.sign("native", leaveSignedPart(statement));
     const payload = encodeLeave({ ...statement, signature });
-    const hearers = members.present().filter((member) => speaksNative(member) && isCalled(member));
+    const hearers = overlay.reached();
     if (hearers.length === 0) return;
     yield* wait<void>((resume) => {
       let missing = hearers.length;
@@ -74,7 +76,7 @@ export class Goodbye {
     } catch {
       throw refusals.malformed();
     }
-    const { kernel, members, relays, onLeft } = this.#parts;
+    const { kernel, members, relays, overlay, onLeft } = this.#parts;
     const member = members.get(leave.owner);
     if (member === undefined || !isNews(member, leave)) return NOTHING;
     // Kept while its signature is verified: the payload is somebody else's.
@@ -92,7 +94,10 @@ export class Goodbye {
     // HELLOs of that process are older than this: none of them brings it back.
     member.native = { ...member.native, issued };
     members.setStatus(member, "left", undefined);
-    if (knew) this.#send(relays.subscribersOf(member), kept, () => undefined);
+    if (knew) {
+      const links = overlay.isSparse ? overlay.reached() : [];
+      this.#send([...links, ...relays.subscribersOf(member)], kept, () => undefined);
+    }
     onLeft(member);
     return NOTHING;
   }
@@ -103,11 +108,6 @@ export class Goodbye {
     const options = { answerBytesMax, timeoutMs: GOODBYE_MS };
     this.#parts.kernel.broadcast(to.map(targetOf), NativeType.LEAVE, payload, options, onReply);
   }
-}
-
-/** Of those whom we do not reach, others will tell. */
-function isCalled({ status }: Member): boolean {
-  return status === "alive" || status === "suspect" || status === "one-way";
 }
 
 /** It is of the process that we know, and later than all that this has said. */

@@ -437,7 +437,10 @@ export class Greeting {
     member.native = { incarnation, issued, features, sessions, addresses };
     member.heardMs = this.#kernel.now.monotonicMs;
     // Another process of it may do more, or less.
-    if (restarted) tellFeatures(this.#kernel, member);
+    if (restarted) {
+      tellFeatures(this.#kernel, member);
+      if (isPresent(member)) this.#members.onNews(member);
+    }
     return { member, restarted, fresh: true };
   }
 

@@ -4,6 +4,7 @@ import type { Directory } from "./directory.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Members } from "./members.ts";
+import type { Overlay } from "./overlay.ts";
 import type { PeerLists } from "./peer-lists.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
@@ -19,6 +20,7 @@ export interface JoiningParts {
   readonly peerLists: PeerLists;
   readonly directory: Directory;
   readonly relays: Relays;
+  readonly overlay: Overlay;
   /** First digits of a hash of the network key; undefined without one. */
   readonly keyId: string | undefined;
 }

@@ -12,8 +12,9 @@ import type { Flow } from "./flow.ts";
 import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import { Meetings } from "./meetings.ts";
-import type { Member } from "./member.ts";
+import { type Member, speaksNative } from "./member.ts";
 import { Moves } from "./moves.ts";
+import type { Named } from "./peer-lists.ts";
 import { Pursuits } from "./pursuits.ts";
 import { Visits } from "./visits.ts";
 
@@ -47,9 +48,36 @@ export class Joining {
     this.#moves.greetedBy(greeted, endpoint);
   }
 
-  /** Keeps trying to reach a member that is not present, starting now. */
+  /**
+   * Keeps trying to reach a member that is not present, starting now. In a large network its
+   * neighbours do, and the others look for it now and then.
+   */
   pursue(member: Member): void {
-    this.#pursuits.pursue(member);
+    const { overlay } = this.#parts;
+    const isOurs = !speaksNative(member) || !overlay.isSparse || overlay.isMissed(member);
+    if (isOurs || member.status === "joining") this.#pursuits.pursue(member);
+  }
+
+  /** Others name nodes: those that have to be called are. */
+  named(named: readonly Named[], namer: Member): void {
+    if (named.length > 0) this.#parts.kernel.spawn(this.#meetings.heard(namer, named));
+  }
+
+  /** A member that was gone has answered us. */
+  meet(member: Member): void {
+    this.#parts.kernel.spawn(this.#meetings.meet(member));
+  }
+
+  /** A new neighbour in a large network: both find out what they lack. */
+  link(member: Member): void {
+    this.#parts.kernel.spawn(this.#visits.link(member));
+  }
+
+  /** The network is small again: we get to know all others. */
+  linkAll(): void {
+    for (const member of this.#parts.members.present()) {
+      if (speaksNative(member) && member.sync.held === undefined) this.visit(member);
+    }
   }
 
   /** The same for one that has said goodbye. */

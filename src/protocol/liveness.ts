@@ -15,6 +15,7 @@ import { PING_REQUEST } from "../wire/ping.ts";
 import { begin, type Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Looks } from "./looks.ts";
 import {
   isPresent,
   isUnproven,
@@ -27,6 +28,7 @@ import {
 import type { Members } from "./members.ts";
 import { type FailedTries, NativeProbes } from "./native-probes.ts";
 import { PROOF_MS } from "./native-question.ts";
+import type { Overlay } from "./overlay.ts";
 import { isForgotten } from "./refusal.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
@@ -42,12 +44,17 @@ const RELAYED_TICKS = 3;
 /** Of the rounds of gossip, those in which states cross although ours is proved to be there. */
 const SURE_EXCHANGE_SHARE = 0.1;
 
+/** Of the rounds of gossip in a large network, those with anybody. */
+const ANYBODY_SHARE = 0.1;
+
 export class Liveness {
   readonly #kernel: Kernel;
   readonly #members: Members;
   readonly #joining: Joining;
   readonly #replication: Replication;
   readonly #relays: Relays;
+  readonly #overlay: Overlay;
+  readonly #looks: Looks;
   readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
   #tickDueMs = Number.POSITIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
@@ -61,6 +68,8 @@ export class Liveness {
     joining: Joining,
     replication: Replication,
     relays: Relays,
+    overlay: Overlay,
+    looks: Looks,
     me: { readonly nodeId: string; readonly keyId: string | undefined },
     features: readonly string[],
   ) {
@@ -68,6 +77,7 @@ export class Liveness {
       kernel,
       members,
       relays,
+      overlay,
       me,
       probe: (member) => this.probe(member),
       sendsDatagrams: features.includes("udp"),
@@ -79,6 +89,8 @@ export class Liveness {
     this.#joining = joining;
     this.#replication = replication;
     this.#relays = relays;
+    this.#overlay = overlay;
+    this.#looks = looks;
     this.#me = me;
   }
 
@@ -97,8 +109,8 @@ export class Liveness {
   }
 
   /** Others say that they suspect these nodes. */
-  hearSuspects(suspects: readonly string[]): void {
-    this.#native.rumours.hear(suspects);
+  hearSuspects(suspects: readonly string[], from: Member): void {
+    this.#native.rumours.hear(suspects, from);
   }
 
   #scheduleTick(ms: number): void {
@@ -122,6 +134,8 @@ export class Liveness {
   #tick(): void {
     this.#scheduleTick(this.#kernel.settings.tickMs);
     for (const member of this.#members.present()) this.#care(member);
+    for (const link of this.#overlay.links) this.#askForProof(link);
+    this.#looks.tick();
     this.#replication.pushAll();
     this.#gossip();
   }
@@ -141,6 +155,11 @@ export class Liveness {
     }
   }
 
+  /** A session that is not used might have ended without a word. */
+  #askForProof(link: Member): void {
+    if (this.#kernel.now.monotonicMs - link.provenMs >= PROOF_MS) this.probe(link);
+  }
+
   /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
   *#careThroughOthers(member: Member): Flow {
     const proved = yield* this.#relays.reach(member);
@@ -158,10 +177,16 @@ export class Liveness {
 
   /** One random peer a tick: states both ways, and whom it lists. */
   #gossip(): void {
-    const reachable = this.#members.present().filter(({ status }) => status === "alive");
-    const member = this.#kernel.pick(reachable);
+    const member = this.#kernel.pick(this.#partners());
     if (member?.endpoint === undefined) return;
     this.#kernel.spawn(this.#gossipWith(member, member.endpoint));
+  }
+
+  /** In a large network neighbours; now and then anybody, lest it has come apart unnoticed. */
+  #partners(): readonly Member[] {
+    const alive = this.#members.present().filter(({ status }) => status === "alive");
+    if (this.#kernel.random() < ANYBODY_SHARE) return alive;
+    return alive.filter((member) => !speaksNative(member) || this.#overlay.reaches(member));
   }
 
   *#gossipWith(member: Member, endpoint: Address): Flow {
@@ -233,6 +258,11 @@ export class Liveness {
         this.#members.setStatus(member, "one-way", trouble);
       } else {
         this.#members.setStatus(member, "down", trouble);
+        // Nobody of that name has ever answered us.
+        if (isUnproven(member) && member.answeredMs === Number.NEGATIVE_INFINITY) {
+          this.#members.removeUnproven(member);
+          return;
+        }
       }
       this.#joining.pursue(member);
     } finally {

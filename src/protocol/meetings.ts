@@ -73,6 +73,14 @@ export class Meetings {
   *#exchangeAndList(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined) return;
+    const { overlay, members } = this.#parts;
+    if (speaksNative(member) && overlay.isSparse) {
+      if (isPresent(member) && member.status !== "relayed") return;
+      // Its links bring its state, and it asks for ours if it needs to.
+      members.setStatus(member, "alive", undefined);
+      tellFeatures(this.#parts.kernel, member);
+      return;
+    }
     if (speaksNative(member)) {
       // Whom it knows comes first: then the states of all can be read as soon as they come.
       const { reply, named } = yield* this.#parts.directory.ask(member);
@@ -112,6 +120,8 @@ export class Meetings {
 
   /** Asks a member for its list and dials whoever is new. */
   *listen(member: Member, endpoint: Address): Flow {
+    // Links tell of those who come, and comparing shows whom they have missed.
+    if (speaksNative(member) && this.#parts.overlay.isSparse) return;
     if (speaksNative(member)) {
       const { reply, named } = yield* this.#parts.directory.ask(member);
       if (reply.kind === "answer") yield* this.heard(member, named);

@@ -5,6 +5,7 @@ import type { HelloRole } from "../wire/hello-block.ts";
 import type { Entries } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { NativeReplica } from "./native-replica.ts";
+import { type Places, placesOf } from "./places.ts";
 
 /** Our copy of the state of one owner. */
 export type Replica = PythonReplica | NativeReplica;
@@ -90,6 +91,8 @@ export interface Member {
   readonly nodeId: string;
   /** Raw x‖y, 64 bytes. */
   readonly publicKey: Uint8Array;
+  /** Where it stands among all nodes. */
+  readonly places: Places;
   /** Where we call it; undefined while it has told no usable port. */
   endpoint: Address | undefined;
   /**
@@ -145,6 +148,10 @@ export interface Member {
   datagramsLostUntilMs: number;
   /** Who reached it for us lately, or says that it does; while it is not reached. */
   helper: string | undefined;
+  /** What others own is offered to it before it is sent: it mostly has it already. */
+  lazy: boolean;
+  /** The newest version of its state that we have passed on unasked; 0 for none. */
+  passedOn: number;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -157,6 +164,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
   return {
     nodeId,
     publicKey,
+    places: placesOf(nodeId),
     endpoint: undefined,
     candidates: [],
     source: undefined,
@@ -198,6 +206,8 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     provisional: false,
     datagramsLostUntilMs: Number.NEGATIVE_INFINITY,
     helper: undefined,
+    lazy: false,
+    passedOn: 0,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
@@ -207,6 +217,11 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
 /** Present members are listed by `peers()` and read by `readData()`. */
 export function isPresent({ status }: Member): boolean {
   return PRESENT.has(status);
+}
+
+/** Nodes with sessions that we reach ourselves, or did until now. */
+export function isAsked(member: Member): boolean {
+  return isPresent(member) && member.status !== "relayed" && speaksNative(member);
 }
 
 /** It was there, and is no more. */

@@ -16,6 +16,10 @@ export class Members {
   readonly #unproven = new Map<string, number>();
   /** Changes whenever the list of present members does; signed lists are cached by it. */
   revision = 0;
+  /** How many are present. */
+  presentCount = 0;
+  /** Told of each that becomes present, and of each that is another process than before. */
+  onNews: (member: Member) => void = () => undefined;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -63,10 +67,11 @@ export class Members {
   }
 
   /** Whether a node may be shown although all that we know of it is what others say. */
-  mayShow(nodeId: string): boolean {
+  mayShow(nodeId: string, unprovenMax: number = LIMITS.unprovenMax): boolean {
     const untilMs = this.#unproven.get(nodeId);
     if (untilMs !== undefined && untilMs > this.#kernel.now.monotonicMs) return false;
-    return this.all().filter(isUnproven).length < LIMITS.unprovenMax;
+    if (this.#byId.size < unprovenMax) return true;
+    return this.all().filter(isUnproven).length < unprovenMax;
   }
 
   /** True while `member` is the record in use for its id. */
@@ -102,11 +107,13 @@ export class Members {
     member.status = status;
     member.sinceMs = this.#kernel.now.monotonicMs;
     this.revision += 1;
+    this.presentCount += Number(isPresent(member)) - Number(wasPresent);
     if (!wasPresent && isPresent(member)) {
       const rejoined = member.joinedBefore;
       member.joinedBefore = true;
       this.#kernel.event({ name: "peer:join", member, rejoined });
       this.#tellReplica(member);
+      this.onNews(member);
     } else if (wasPresent && !isPresent(member)) {
       this.#kernel.event({ name: "peer:leave", member, reason });
     }

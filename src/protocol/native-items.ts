@@ -12,6 +12,8 @@ import type { Members } from "./members.ts";
 import type { Proof } from "./native-replica.ts";
 import type { OwnProofs } from "./own-proofs.ts";
 import type { OwnState } from "./own-state.ts";
+import { type Places, placesOf } from "./places.ts";
+import { LIMITS } from "./settings.ts";
 import { sameBytes } from "./trust.ts";
 
 /** Of a root, in a digest. */
@@ -19,6 +21,38 @@ const DIGEST_ROOT_BYTES = 8;
 
 /** Of a version that is not proven, and of those of Python owners, which have no root. */
 export const NO_ROOT = new Uint8Array(DIGEST_ROOT_BYTES);
+
+/** In messages of no more than about {@link LIMITS.digestAnswerBytesMax}. */
+export function* inBatches(items: Iterable<StateItem>): Generator<StateItem[]> {
+  let batch: StateItem[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    batch.push(item);
+    bytes += bytesOf(item);
+    if (bytes < LIMITS.digestAnswerBytesMax) continue;
+    yield batch;
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** About as many as it takes on the wire. */
+export function bytesOf(item: StateItem): number {
+  let bytes = 128;
+  if (item.form === "python") bytes += item.packet.length;
+  if (item.form === "snapshot") {
+    for (const [key, value] of item.entries) bytes += key.length + value.length + 8;
+  } else if (item.form === "delta") {
+    for (const [key, value = ""] of item.changes) bytes += key.length + value.length + 9;
+  }
+  return bytes;
+}
+
+/** What is held of an owner, and in which bucket that is. */
+export interface HeldEntry extends DigestEntry {
+  readonly bucket: number;
+}
 
 /** A version that can be told, and how. */
 interface Source {
@@ -37,6 +71,7 @@ export class NativeItems {
   readonly #members: Members;
   readonly #nodeId: string;
   readonly #relays: boolean;
+  readonly #places: Places;
 
   /** @param relays Tell of other owners too; a node with a whitelist does not. */
   constructor(
@@ -52,6 +87,7 @@ export class NativeItems {
     this.#members = members;
     this.#nodeId = me.nodeId;
     this.#relays = me.relays;
+    this.#places = placesOf(me.nodeId);
   }
 
   /** Our newest version, as changes since `base` if that is possible. */
@@ -59,21 +95,27 @@ export class NativeItems {
     return itemOf(this.#ownSource(), base);
   }
 
+  /** Our newest version that others may pass on; 0 while there is none. */
+  get ownProvenVersion(): number {
+    return this.#proofs.newest?.version ?? 0;
+  }
+
   /** What is held of every owner that is there, our own state among them. */
-  digest(): DigestEntry[] {
+  digest(): HeldEntry[] {
     const { owner, version, proof } = this.#ownSource();
-    const own = { owner, version, root: shortRoot(proof) };
+    const own = { owner, version, root: shortRoot(proof), bucket: this.#places.bucket };
     if (!this.#relays) return [own];
     const others = this.#members.all().flatMap((member) => {
       const { nodeId, replica } = member;
+      const { bucket } = member.places;
       if (replica === undefined || !isPresent(member)) return [];
       if (replica.kind === "native" && replica.isAstray) {
         // Of what has gone astray only what is proven counts.
         const { proof } = replica;
         if (proof === undefined) return [];
-        return [{ owner: nodeId, version: proof.version, root: shortRoot(proof) }];
+        return [{ owner: nodeId, version: proof.version, root: shortRoot(proof), bucket }];
       }
-      return [{ owner: nodeId, version: versionHeld(member), root: rootOf(replica) }];
+      return [{ owner: nodeId, version: versionHeld(member), root: rootOf(replica), bucket }];
     });
     return [own, ...others];
   }

@@ -6,7 +6,8 @@ import type { DsnError } from "../errors.ts";
 import type { Flow } from "./flow.ts";
 import { isPresent, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
-import { NativeQuestion, type NativeQuestionParts } from "./native-question.ts";
+import { NativeQuestion, type NativeQuestionParts, type Unanswered } from "./native-question.ts";
+import type { Overlay } from "./overlay.ts";
 import { ProbeRounds } from "./probe-rounds.ts";
 import type { Relays } from "./relays.ts";
 import { Rumours } from "./rumours.ts";
@@ -17,6 +18,10 @@ const DATAGRAMS_LOST_MS = 60_000;
 /** The first question waits for several round trips, as the last ones were. */
 const FIRST_TRY_MS = { min: 200, max: 500 } as const;
 const FIRST_TRY_ROUND_TRIPS = 4;
+/** Questions to a node that no session is kept with, each after the other, and how long each waits. */
+const KNOCKS = 4;
+const KNOCK_MS = 200;
+const REFUSED_PAUSE_MS = 50;
 
 /** What was tried in vain. */
 export interface FailedTries {
@@ -30,6 +35,7 @@ export interface FailedTries {
 export interface NativeProbesParts extends NativeQuestionParts {
   readonly members: Members;
   readonly relays: Relays;
+  readonly overlay: Overlay;
   /** Has one member asked; nothing happens while it is. */
   readonly probe: (member: Member) => void;
   /** It did not answer, and does again. */
@@ -44,13 +50,14 @@ export class NativeProbes {
   readonly #suspicions: Suspicions;
 
   constructor(parts: NativeProbesParts) {
-    const { kernel, members, relays, probe } = parts;
+    const { kernel, members, relays, overlay, probe } = parts;
     this.#parts = parts;
     this.#question = new NativeQuestion(parts);
     this.rounds = new ProbeRounds(kernel, members, probe);
-    this.rumours = new Rumours(kernel, members, probe);
+    this.rumours = new Rumours(kernel, members, overlay, probe);
     const { rumours } = this;
-    this.#suspicions = new Suspicions({ kernel, relays, rumours, question: this.#question });
+    const question = this.#question;
+    this.#suspicions = new Suspicions({ kernel, relays, rumours, overlay, question });
   }
 
   /**
@@ -63,21 +70,10 @@ export class NativeProbes {
     const { kernel, members } = this.#parts;
     const sinceMs = kernel.now.monotonicMs;
     const stands = () => isCurrent() && isPresent(member);
-    const byDatagram = this.#question.asksByDatagram(member);
-    const firstTryMs = firstTryMsOf(member);
-    if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
-      this.#suspicions.noteFirstTry(true);
-      return undefined;
-    }
-    if (byDatagram) member.datagramsLostUntilMs = kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
-    if (!stands()) return undefined;
-    const failure = yield* this.#question.ask(member, firstTryMs);
-    if (!stands()) return undefined;
-    if (failure === undefined) {
-      this.#suspicions.noteFirstTry(!byDatagram);
-      this.#parts.onAnswered(member);
-      return undefined;
-    }
+    const failure = this.#parts.overlay.reaches(member)
+      ? yield* this.#firstTries(member, stands)
+      : yield* this.#knocks(member, stands);
+    if (failure === undefined || !stands()) return undefined;
     if (member.status === "alive") members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
     const suspicion = yield* this.#suspicions.suspect(member, sinceMs, failure, stands);
@@ -89,6 +85,45 @@ export class NativeProbes {
     }
     const { reachedByOthers = false } = suspicion;
     return { trouble: suspicion.last.trouble, sinceMs, others: settled(reachedByOthers) };
+  }
+
+  /** By datagram, then on the session. */
+  *#firstTries(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
+    const { kernel } = this.#parts;
+    const byDatagram = this.#question.asksByDatagram(member);
+    const firstTryMs = firstTryMsOf(member);
+    if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
+      this.#suspicions.noteFirstTry(true);
+      return undefined;
+    }
+    if (byDatagram) member.datagramsLostUntilMs = kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
+    if (!stands()) return undefined;
+    const failure = yield* this.#question.ask(member, firstTryMs);
+    if (!stands() || failure !== undefined) return failure;
+    this.#suspicions.noteFirstTry(!byDatagram);
+    this.#parts.onAnswered(member);
+    return undefined;
+  }
+
+  /**
+   * A node that no session is kept with is asked several times before anybody hears that it is
+   * silent: a suspicion makes all others ask it too.
+   */
+  *#knocks(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
+    const sinceMs = this.#parts.kernel.now.monotonicMs;
+    let failure: Unanswered | undefined;
+    for (let knock = 1; knock <= KNOCKS; knock += 1) {
+      failure = yield* this.#question.knock(member, KNOCK_MS);
+      // A machine that refuses says so at once; which is no reason to ask it faster.
+      if (failure?.quick === true) yield* this.#parts.kernel.sleep(REFUSED_PAUSE_MS);
+      if (failure === undefined || member.answeredMs > sinceMs) {
+        this.#suspicions.noteFirstTry(knock === 1);
+        this.#parts.onAnswered(member);
+        return undefined;
+      }
+      if (!stands()) return undefined;
+    }
+    return failure;
   }
 }
 

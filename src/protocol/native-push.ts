@@ -13,6 +13,7 @@ import { isPresent, type Member, resetSync, speaksNative, targetOf } from "./mem
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
 import type { OwnProofs } from "./own-proofs.ts";
+import type { Overlay } from "./overlay.ts";
 import type { OwnState } from "./own-state.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
@@ -24,6 +25,8 @@ export interface NativePushHooks {
   readonly onSilent: (member: Member) => void;
   /** The peer says that it holds a version of ours that we have not made. */
   readonly onNewerShown: (member: Member) => void;
+  /** A version has its signature. */
+  readonly onProved: () => void;
 }
 
 export interface NativePushParts {
@@ -32,6 +35,7 @@ export interface NativePushParts {
   readonly members: Members;
   readonly proofs: OwnProofs;
   readonly items: NativeItems;
+  readonly overlay: Overlay;
   readonly nodeId: string;
 }
 
@@ -41,8 +45,11 @@ export class NativePush {
   readonly #members: Members;
   readonly #proofs: OwnProofs;
   readonly #items: NativeItems;
+  readonly #overlay: Overlay;
   readonly #nodeId: string;
   readonly #hooks: NativePushHooks;
+  /** Those who have said that they lack our newest version, and are to get it from us. */
+  readonly #owed = new Set<Member>();
 
   constructor(parts: NativePushParts, hooks: NativePushHooks) {
     this.#kernel = parts.kernel;
@@ -50,6 +57,7 @@ export class NativePush {
     this.#members = parts.members;
     this.#proofs = parts.proofs;
     this.#items = parts.items;
+    this.#overlay = parts.overlay;
     this.#nodeId = parts.nodeId;
     this.#hooks = hooks;
   }
@@ -59,7 +67,7 @@ export class NativePush {
     if (this.#proofs.isSigning) return;
     const byBase = new Map<number | undefined, Member[]>();
     this.#own.commit(this.#kernel.now.unixSeconds);
-    for (const member of this.#members.all()) {
+    for (const member of this.#receivers()) {
       if (!canTake(member) || member.sync.sent === this.#own.version) continue;
       const { sent } = member.sync;
       const group = byBase.get(sent);
@@ -70,14 +78,25 @@ export class NativePush {
     this.#proofs.signSoon();
   }
 
+  /** In a large network only the links that are sent things at once. */
+  #receivers(): readonly Member[] {
+    if (!this.#overlay.isSparse) return this.#members.all();
+    const atOnce = this.#overlay.reached().filter(({ lazy }) => !lazy);
+    return [...new Set([...atOnce, ...this.#owed])];
+  }
+
   /** Our state went to this peer by another way. */
   noteSent({ sync }: Member, version: number): void {
     sync.sent = version;
   }
 
-  /** The peer has told that it holds nothing of our state, or not what we do. */
-  noteLacking({ sync }: Member): void {
-    sync.sent = undefined;
+  /** The peer has told that it lacks our newest version, and what it holds; 0 for nothing. */
+  lacks(member: Member, held: number): void {
+    const { sync } = member;
+    sync.held = held;
+    sync.sent = held === 0 ? undefined : held;
+    this.#owed.add(member);
+    this.pushAll();
   }
 
   /** The peer has told what it holds of our state. */
@@ -91,6 +110,7 @@ export class NativePush {
   /** A version has its signature, which follows it to whoever got it. */
   proved(): void {
     this.#prove(this.#members.all());
+    this.#hooks.onProved();
     // Versions that waited for this one to be signed.
     this.pushAll();
   }
@@ -112,7 +132,9 @@ export class NativePush {
     if (item.form === "python" || receivers.length === 0) return;
     const { version } = item;
     const payload = encodeStates([item]);
-    for (const { sync } of receivers) {
+    for (const member of receivers) {
+      const { sync } = member;
+      this.#owed.delete(member);
       sync.sent = version;
       sync.inFlight += 1;
       sync.inFlightBytes += payload.length;
@@ -154,6 +176,7 @@ export class NativePush {
       if (owner !== this.#nodeId) continue;
       this.noteHeld(member, held);
       if (wants === "snapshot" && !whole) sync.sent = undefined;
+      if (wants === "less") member.lazy = true;
     }
     if (sync.sent !== this.#own.version) this.pushAll();
     else if (sync.proofSent !== this.#own.version) this.#prove([member]);

@@ -9,7 +9,7 @@ import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { type Member, targetOf } from "./member.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -35,11 +35,6 @@ export interface Unanswered {
   readonly refused: boolean;
 }
 
-/** Nodes that are asked like this: we reach them, or did until now. */
-export function isAsked(member: Member): boolean {
-  return isPresent(member) && member.status !== "relayed" && speaksNative(member);
-}
-
 export class NativeQuestion {
   readonly #parts: NativeQuestionParts;
 
@@ -63,17 +58,31 @@ export class NativeQuestion {
   }
 
   *answersDatagram(member: Member, timeoutMs: number): Flow<boolean> {
+    return (yield* this.#ping(member, timeoutMs))?.kind === "answer";
+  }
+
+  /** Asks a node that no session is kept with, without beginning one. @returns what is wrong. */
+  *knock(member: Member, timeoutMs: number): Flow<Unanswered | undefined> {
+    const sentMs = this.#parts.kernel.now.monotonicMs;
+    const reply = yield* this.#ping(member, timeoutMs);
+    if (reply?.kind === "answer") return undefined;
+    const failed = reply ?? NOWHERE;
+    return this.#unanswered(member, targetOf(member), failed, { sentMs, timeoutMs });
+  }
+
+  *#ping(member: Member, timeoutMs: number): Flow<Reply | undefined> {
     const { kernel } = this.#parts;
     const { endpoint, native } = member;
-    if (endpoint === undefined) return false;
+    if (endpoint === undefined) return undefined;
     const sentMs = kernel.now.monotonicMs;
     const reply = yield* kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
       timeoutMs,
     });
-    if (reply.kind !== "answer" || member.native?.incarnation !== native?.incarnation) return false;
+    if (reply.kind !== "answer") return reply;
+    if (member.native?.incarnation !== native?.incarnation) return undefined;
     this.#heard(member, sentMs);
-    return true;
+    return reply;
   }
 
   /** Nobody can have recorded an answer on a session. @returns what is wrong. */
@@ -89,18 +98,25 @@ export class NativeQuestion {
       this.#parts.onForgotten(member);
       return undefined;
     }
-    if (reply.kind !== "answer") {
-      // Not one that only ran out of time before it could be asked.
-      const quick = kernel.now.monotonicMs - sentMs < timeoutMs;
-      const refused = quick && reply.kind === "failed" && reply.reason === "unreachable";
-      return { trouble: this.#trouble(member, to, reply), quick, refused };
-    }
+    if (reply.kind !== "answer") return this.#unanswered(member, to, reply, { sentMs, timeoutMs });
     member.provenMs = kernel.now.monotonicMs;
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }
     this.#heard(member, sentMs);
     return undefined;
+  }
+
+  #unanswered(
+    member: Member,
+    to: Target,
+    reply: Exclude<Reply, { kind: "answer" }>,
+    { sentMs, timeoutMs }: { readonly sentMs: number; readonly timeoutMs: number },
+  ): Unanswered {
+    // Not one that only ran out of time before it could be asked.
+    const quick = this.#parts.kernel.now.monotonicMs - sentMs < timeoutMs;
+    const refused = quick && reply.kind === "failed" && reply.reason === "unreachable";
+    return { trouble: this.#trouble(member, to, reply), quick, refused };
   }
 
   #trouble({ nodeId }: Member, to: Target, reply: Exclude<Reply, { kind: "answer" }>): DsnError {
@@ -122,3 +138,4 @@ export class NativeQuestion {
 }
 
 const NOTHING = new Uint8Array();
+const NOWHERE = { kind: "failed", reason: "unreachable", detail: "no address is known" } as const;

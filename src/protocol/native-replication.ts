@@ -11,9 +11,11 @@ import type { Members } from "./members.ts";
 import { NativeItems } from "./native-items.ts";
 import { NativePush, type NativePushHooks } from "./native-push.ts";
 import { NativeTake } from "./native-take.ts";
+import { News } from "./news.ts";
 import { OwnProofs } from "./own-proofs.ts";
 import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
+import type { Overlay } from "./overlay.ts";
 
 export interface NativeReplicationParts {
   readonly kernel: Kernel;
@@ -22,18 +24,23 @@ export interface NativeReplicationParts {
   readonly alerts: Alerts;
   readonly sightings: OwnSightings;
   readonly me: { readonly nodeId: string; readonly publicKey: Uint8Array };
+  readonly overlay: Overlay;
   /** Whether states of others are passed on: a node with a whitelist does not. */
   readonly relays: boolean;
   readonly replicaBytesMax: number;
 }
 
-export interface NativeReplicationHooks extends NativePushHooks {
+export interface NativeReplicationHooks extends Omit<NativePushHooks, "onProved"> {
   /** A state packet of a Python owner that a native peer passed on. */
   readonly takePacket: (member: Member, packet: Uint8Array) => Flow;
   /** We stepped over a version of ours that a peer has shown: all are to get the new one. */
   readonly onLeap: () => void;
   /** An owner has proven a version. */
   readonly onProven: (owner: Member) => void;
+  /** A peer brought the state of a member that is not there. */
+  readonly onAbsentOwner: (owner: Member) => void;
+  /** Asks a peer for the HELLOs of nodes that we do not know. */
+  readonly meetThrough: (member: Member, nodeIds: readonly string[]) => Flow<unknown>;
 }
 
 export class NativeReplication {
@@ -41,13 +48,20 @@ export class NativeReplication {
   readonly push: NativePush;
   readonly take: NativeTake;
   readonly antiEntropy: AntiEntropy;
+  readonly news: News;
 
   constructor(parts: NativeReplicationParts, hooks: NativeReplicationHooks) {
-    const { kernel, own, members, alerts, sightings, me, relays, replicaBytesMax } = parts;
+    const { kernel, own, members, alerts, sightings, me, overlay, relays, replicaBytesMax } = parts;
     const { nodeId } = me;
     const proofs: OwnProofs = new OwnProofs(kernel, own, nodeId, () => this.push.proved());
     this.items = new NativeItems(kernel, own, proofs, members, { nodeId, relays });
-    this.push = new NativePush({ kernel, own, members, proofs, items: this.items, nodeId }, hooks);
+    const { items } = this;
+    this.push = new NativePush(
+      { kernel, own, members, proofs, items, overlay, nodeId },
+      { ...hooks, onProved: () => this.news.provenOwn() },
+    );
+    const { push } = this;
+    this.news = new News({ kernel, members, overlay, items, push, nodeId, relays });
     this.take = new NativeTake({
       kernel,
       members,
@@ -57,9 +71,15 @@ export class NativeReplication {
       replicaBytesMax,
       takePacket: hooks.takePacket,
       onLeap: hooks.onLeap,
-      onProven: hooks.onProven,
+      onProven: (owner, from) => {
+        hooks.onProven(owner);
+        this.news.proven(owner, from);
+      },
+      onAbsentOwner: hooks.onAbsentOwner,
       onAstray: (owner) => kernel.spawn(this.antiEntropy.compare(owner, true)),
     });
-    this.antiEntropy = new AntiEntropy(kernel, this.items, this.push, this.take, nodeId);
+    const { take, news } = this;
+    const { meetThrough } = hooks;
+    this.antiEntropy = new AntiEntropy({ kernel, items, push, take, news, nodeId, meetThrough });
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { ProvenPeer } from "../wire/exchange.ts";
 import { decodeAlive } from "../wire/native-alive.ts";
-import { decodeStates, encodeStateAcks, type StateItem } from "../wire/native-states.ts";
+import { decodeStates, encodeStateAcks, type StateAck, type StateItem } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Directory } from "./directory.ts";
 import type { Flow } from "./flow.ts";
@@ -33,7 +33,7 @@ export interface NativeServingParts {
   /** The process that calls is not the one that we know by its HELLO. */
   readonly onOtherProcess: (member: Member) => void;
   /** A peer suspects these nodes. */
-  readonly onSuspects: (nodeIds: readonly string[]) => void;
+  readonly onSuspects: (nodeIds: readonly string[], from: Member) => void;
   /** A node that we do not list is there after all. */
   readonly onAbsentPeer: (member: Member) => void;
 }
@@ -61,16 +61,21 @@ export class NativeServing {
     const { replication, directory, relays, messaging, goodbye } = this.#parts;
     switch (type) {
       case NativeType.ALIVE:
-        this.#parts.onSuspects(readSuspects(payload));
+        this.#parts.onSuspects(readSuspects(payload), member);
         return { payload: NOTHING };
       case NativeType.BYTES:
         return { payload: NOTHING, afterwards: messaging.answerBytes(payload, peer) };
       case NativeType.STATES: {
         const { take } = replication;
         const items = readStates(payload);
+        const answer = (acks: readonly StateAck[]) => {
+          // It need not send us such things at once, nor we it.
+          if (acks.length > 0 && acks.every(({ wants }) => wants === "less")) member.lazy = true;
+          return encodeStateAcks(acks);
+        };
         return items.every(({ owner }) => owner === member.nodeId)
-          ? { payload: encodeStateAcks(take.takeOwn(member, items)) }
-          : served(take.take(member, items), encodeStateAcks);
+          ? { payload: answer(take.takeOwn(member, items)) }
+          : served(take.take(member, items), answer);
       }
       case NativeType.DIGEST:
         return { payload: replication.antiEntropy.answer(member, payload) };
@@ -78,6 +83,13 @@ export class NativeServing {
         return { payload: directory.answer(member, payload) };
       case NativeType.LEAVE:
         return served(goodbye.answer(payload), (payload) => payload);
+      case NativeType.OFFER:
+        return { payload: encodeStateAcks(replication.news.answerOffer(member, payload)) };
+      case NativeType.INTRODUCE:
+        return served(directory.introduced(member, payload), (isNews) => {
+          if (!isNews) member.lazy = true;
+          return Uint8Array.of(Number(isNews));
+        });
       case NativeType.RELAY:
         return served(relays.answer(member, payload), (payload) => payload);
     }

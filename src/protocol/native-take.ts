@@ -38,8 +38,10 @@ export interface NativeTakeParts {
   readonly takePacket: (member: Member, packet: Uint8Array) => Flow;
   /** A peer showed a state of ours that is newer than ours: it was stepped over. */
   readonly onLeap: () => void;
-  /** An owner has proven a version. */
-  readonly onProven: (owner: Member) => void;
+  /** An owner has proven a version, that `from` has brought. */
+  readonly onProven: (owner: Member, from: Member) => void;
+  /** A peer brought the state of a member that is not there. */
+  readonly onAbsentOwner: (owner: Member) => void;
   /** Changes of an owner led elsewhere than it says: its state is needed whole. */
   readonly onAstray: (owner: Member) => void;
 }
@@ -51,6 +53,9 @@ export class NativeTake {
 
   /** Proofs that overtook the versions that they are for: the newest of each owner. */
   readonly #early = new WeakMap<Member, Extract<StateItem, { form: "proof" }>>();
+
+  /** Signatures of others' versions that are being verified: what comes twice is looked at once. */
+  readonly #verifying = new Map<Member, Uint8Array>();
 
   constructor(parts: NativeTakeParts) {
     this.#parts = parts;
@@ -89,6 +94,7 @@ export class NativeTake {
       return undefined;
     }
     const replica = nativeReplicaOf(owner);
+    const cameBefore = (replica.proof?.version ?? 0) >= item.version;
     const wanted = this.#show(owner, replica, item);
     const held = Math.max(0, replica.version);
     const early = this.#early.get(owner);
@@ -99,7 +105,8 @@ export class NativeTake {
       const { version, signature } = item;
       this.#prove(owner, { form: "proof", owner: owner.nodeId, version, signature });
     }
-    return { owner: owner.nodeId, held, wants: wanted ? "snapshot" : "nothing" };
+    const wants = wanted ? "snapshot" : "nothing";
+    return { owner: owner.nodeId, held, wants: cameBefore && !wanted ? "less" : wants };
   }
 
   /** True when only a snapshot helps. */
@@ -167,7 +174,7 @@ export class NativeTake {
     }
     if (valid) {
       replica.settle({ version, root, signature });
-      this.#parts.onProven(owner);
+      this.#parts.onProven(owner, owner);
       return;
     }
     if (!isWhole) {
@@ -192,7 +199,8 @@ export class NativeTake {
       return [];
     }
     const owner = this.#parts.members.get(item.owner);
-    if (owner === undefined) return [];
+    if (owner === undefined) return [{ owner: item.owner, held: 0, wants: "member" }];
+    if (!isPresent(owner)) this.#parts.onAbsentOwner(owner);
     let wants: StateAck["wants"] = "nothing";
     if (item.form === "python") {
       if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
@@ -205,10 +213,29 @@ export class NativeTake {
   *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
     const { version } = item;
     const held = owner.replica;
-    if (item.signature === undefined || (held?.version ?? 0) > version) return "nothing";
+    if (item.signature === undefined) return "nothing";
+    if ((held?.version ?? 0) > version) return "less";
+    const verifying = this.#verifying.get(owner);
+    if (verifying !== undefined && sameBytes(verifying, item.signature)) return "less";
     const signature = item.signature.slice();
+    this.#verifying.set(owner, signature);
+    try {
+      return yield* this.#verifiedOnce(from, owner, item, signature);
+    } finally {
+      if (this.#verifying.get(owner) === signature) this.#verifying.delete(owner);
+    }
+  }
+
+  *#verifiedOnce(
+    from: Member,
+    owner: Member,
+    item: Versioned,
+    signature: Uint8Array,
+  ): Flow<StateAck["wants"]> {
+    const { version } = item;
+    const held = owner.replica;
     if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
-      return yield* this.#provenByOthers(owner, version, signature);
+      return yield* this.#provenByOthers(from, owner, version, signature);
     }
     const entries = entriesOf(item, held);
     if (entries === undefined) return "snapshot";
@@ -224,7 +251,7 @@ export class NativeTake {
       this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
       return "nothing";
     }
-    this.#replace(owner, entries, index, { version, root, signature });
+    this.#replace(from, owner, entries, index, { version, root, signature });
     return "nothing";
   }
 
@@ -232,11 +259,16 @@ export class NativeTake {
    * A proof that did not come from the owner. When it fails nothing follows for the owner: whoever
    * showed it may have made it up. What it was for is asked for whole, in case that we are wrong.
    */
-  *#provenByOthers(owner: Member, version: number, signature: Uint8Array): Flow<StateAck["wants"]> {
+  *#provenByOthers(
+    from: Member,
+    owner: Member,
+    version: number,
+    signature: Uint8Array,
+  ): Flow<StateAck["wants"]> {
     const { kernel, members, onProven } = this.#parts;
     const { replica, nodeId, publicKey } = owner;
     if (replica?.kind !== "native" || replica.version !== version) return "nothing";
-    if (replica.proof?.version === version) return "nothing";
+    if (replica.proof?.version === version) return "less";
     const root = replica.root();
     const message = rootSignedPart(nodeId, version, root);
     const valid = yield* kernel.verify(publicKey, "native", message, signature);
@@ -246,12 +278,13 @@ export class NativeTake {
     // What came meanwhile may have mended it.
     if (!sameBytes(replica.root(), root)) return "nothing";
     replica.settleAll({ version, root, signature });
-    onProven(owner);
+    onProven(owner, from);
     return "nothing";
   }
 
   /** A whole state that its owner has signed. */
   #replace(
+    from: Member,
     owner: Member,
     entries: ReadonlyMap<string, string>,
     index: StateRoot,
@@ -267,7 +300,7 @@ export class NativeTake {
     replica.settleAll(proof);
     owner.replica = replica;
     this.#tell(owner, change);
-    this.#parts.onProven(owner);
+    this.#parts.onProven(owner, from);
   }
 
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */

@@ -3,9 +3,8 @@
  * @module
  */
 import type { Kernel } from "./kernel.ts";
-import type { Member } from "./member.ts";
+import { isAsked, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
-import { isAsked } from "./native-question.ts";
 
 /** Members that are asked in a round; the rounds go through all in turn. */
 const PROBES_PER_ROUND = 3;

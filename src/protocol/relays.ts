@@ -13,6 +13,7 @@ import type { Kernel } from "./kernel.ts";
 import { type Member, speaksNative, targetOf, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { type NativeItems, NO_ROOT } from "./native-items.ts";
+import type { Overlay } from "./overlay.ts";
 import * as refusals from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 
@@ -31,6 +32,7 @@ export interface RelaysParts {
   readonly members: Members;
   readonly greeting: Greeting;
   readonly items: NativeItems;
+  readonly overlay: Overlay;
   readonly nodeId: string;
   /** We pass nothing on. */
   readonly isClosed: () => boolean;
@@ -70,10 +72,10 @@ export class Relays {
   }
 
   #helpers(member: Member): Member[] {
-    const { members, kernel } = this.#parts;
-    const candidates = members
-      .present()
-      .filter((other) => other !== member && other.status === "alive" && speaksNative(other));
+    const { overlay, kernel } = this.#parts;
+    const candidates = overlay
+      .reached()
+      .filter((other) => other !== member && other.status === "alive");
     // Few may reach it: one that did is asked again before chance chooses.
     const helpers = candidates.filter(({ nodeId }) => nodeId === member.helper);
     for (const helper of helpers) candidates.splice(candidates.indexOf(helper), 1);

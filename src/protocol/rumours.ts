@@ -6,9 +6,9 @@
 import { encodeAlive } from "../wire/native-alive.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, targetOf } from "./member.ts";
+import { isAsked, type Member, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
-import { isAsked } from "./native-question.ts";
+import type { Overlay } from "./overlay.ts";
 import { LIMITS } from "./settings.ts";
 
 /** What others say of a node is old when it has answered since. */
@@ -21,22 +21,38 @@ const TOLD_AGAIN = 5;
 export class Rumours {
   readonly #kernel: Kernel;
   readonly #members: Members;
+  readonly #overlay: Overlay;
   readonly #probe: (member: Member) => void;
 
   /** @param probe Has one member asked; nothing happens while it is. */
-  constructor(kernel: Kernel, members: Members, probe: (member: Member) => void) {
+  constructor(
+    kernel: Kernel,
+    members: Members,
+    overlay: Overlay,
+    probe: (member: Member) => void,
+  ) {
     this.#kernel = kernel;
     this.#members = members;
+    this.#overlay = overlay;
     this.#probe = probe;
   }
 
-  /** Others say that they suspect these nodes: a reason to look, never a verdict. */
-  hear(suspects: readonly string[]): void {
+  /**
+   * Others say that they suspect these nodes: a reason to look, never a verdict. In a large network
+   * it is passed on, once.
+   */
+  hear(suspects: readonly string[], from: Member): void {
     const nowMs = this.#kernel.now.monotonicMs;
     for (const nodeId of suspects) {
       const member = this.#members.get(nodeId);
       if (member === undefined || !isAsked(member)) continue;
       if (nowMs - member.answeredMs < RUMOUR_MS) continue;
+      if (this.#overlay.isSparse && nowMs - member.rumouredMs >= TOLD_MS) {
+        this.#tell(
+          this.#othersThan(member).filter((other) => other !== from),
+          member,
+        );
+      }
       member.rumouredMs = nowMs;
       this.#probe(member);
     }
@@ -61,7 +77,7 @@ export class Rumours {
   }
 
   #othersThan(member: Member): Member[] {
-    return this.#members.present().filter((other) => other !== member && isAsked(other));
+    return this.#overlay.reached().filter((other) => other !== member);
   }
 
   #tell(to: readonly Member[], suspect: Member): void {

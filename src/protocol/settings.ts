@@ -28,6 +28,8 @@ export interface Settings {
   readonly oneWayMs: number;
   /** A node that joined but was never reached is forgotten after this. */
   readonly joiningMs: number;
+  /** Nodes, ourselves among them, that all keep a session with each other; more keep a few. */
+  readonly meshMax: number;
   /** How far a version may lie ahead of the later of our clock and the median version held. */
   readonly versionAheadSecondsMax: number;
 }
@@ -44,6 +46,7 @@ export const DEFAULT_SETTINGS: Settings = {
   retryIdleMs: 60_000,
   oneWayMs: 12_000,
   joiningMs: 60_000,
+  meshMax: 32,
   versionAheadSecondsMax: 24 * 3_600,
 };
 

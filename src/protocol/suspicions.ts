@@ -11,6 +11,7 @@ import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
 import type { NativeQuestion, Unanswered } from "./native-question.ts";
+import type { Overlay } from "./overlay.ts";
 import type { Relays } from "./relays.ts";
 import type { Rumours } from "./rumours.ts";
 
@@ -36,6 +37,7 @@ export interface SuspicionsParts {
   readonly question: NativeQuestion;
   readonly relays: Relays;
   readonly rumours: Rumours;
+  readonly overlay: Overlay;
 }
 
 /** How a suspicion stands. */
@@ -143,7 +145,8 @@ export class Suspicions {
   *#askOnceMore(suspicion: Suspicion): Flow {
     const { member } = suspicion;
     const { question } = this.#parts;
-    if (question.takesDatagrams(member)) yield* question.answersDatagram(member, SESSION_TRY_MS);
+    if (!this.#hasSession(member)) yield* question.knock(member, SESSION_TRY_MS);
+    else if (question.takesDatagrams(member)) yield* question.answersDatagram(member, SESSION_TRY_MS);
     else yield* question.ask(member, SESSION_TRY_MS);
     this.#isOver(suspicion);
   }
@@ -155,13 +158,20 @@ export class Suspicions {
       // A connection that ended under a question says nothing yet, and costs no waiting.
       yield* kernel.sleep(suspicion.last.quick ? QUICK_PAUSE_MS : TRY_MS);
       if (this.#isOver(suspicion)) return;
-      const failure = yield* question.ask(member, SESSION_TRY_MS);
+      const failure = this.#hasSession(member)
+        ? yield* question.ask(member, SESSION_TRY_MS)
+        : yield* question.knock(member, SESSION_TRY_MS);
       if (failure === undefined) suspicion.end(true);
       if (this.#isOver(suspicion) || failure === undefined) return;
       suspicion.last = failure;
       suspicion.refusals = failure.refused ? suspicion.refusals + 1 : 0;
       if (this.#endIfRefused(suspicion)) return;
     }
+  }
+
+  /** Nobody begins a session only to find out that nobody is there. */
+  #hasSession(member: Member): boolean {
+    return this.#parts.overlay.reaches(member);
   }
 
   #endIfRefused(suspicion: Suspicion): boolean {

@@ -7,7 +7,7 @@ import { type Address, formatAddress } from "../wire/exchange.ts";
 import type { Flow } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { isPresent, isShy, type Member, noteFailure } from "./member.ts";
+import { isPresent, isShy, type Member, noteFailure, speaksNative } from "./member.ts";
 import type { Pursuits } from "./pursuits.ts";
 import { isForgotten } from "./refusal.ts";
 import { isRefusal } from "./troubles.ts";
@@ -56,6 +56,14 @@ export class Visits {
     }
     this.#visits.set(member, { again: false });
     this.#parts.kernel.spawn(this.#visit(member));
+  }
+
+  /** Compares with a new neighbour, which may not know us yet. */
+  *link(member: Member): Flow {
+    const { endpoint } = member;
+    if (endpoint === undefined) return;
+    const reply = yield* this.#parts.replication.exchange(member, endpoint);
+    if (isForgotten(reply)) this.visit(member);
   }
 
   *#visit(member: Member): Flow {
@@ -135,7 +143,10 @@ export class Visits {
 
   /** We were suspended: nobody is to blame, and everybody may have dropped us (D15). */
   greetEverybody(): void {
-    for (const member of this.#parts.members.all()) {
+    const { members, overlay } = this.#parts;
+    for (const member of members.all()) {
+      // In a large network the neighbours tell what has happened.
+      if (speaksNative(member) && !overlay.reaches(member)) continue;
       if (isPresent(member)) {
         member.push.needsHello = true;
         this.visit(member);

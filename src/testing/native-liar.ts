@@ -178,6 +178,7 @@ export class NativeLiar {
   answer(type: NativeType, outcome: Outcome): Uint8Array | undefined {
     switch (type) {
       case NativeType.STATES:
+      case NativeType.OFFER:
         return this.#acks(outcome);
       case NativeType.DIGEST:
         return this.#digestAnswer();
@@ -192,6 +193,7 @@ export class NativeLiar {
       case NativeType.ALIVE:
       case NativeType.BYTES:
       case NativeType.LEAVE:
+      case NativeType.INTRODUCE:
         return undefined;
     }
   }

@@ -178,6 +178,8 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
     [NativeType.MEMBERS]: 4 * MIB,
     [NativeType.RELAY]: 64 * KIB,
     [NativeType.LEAVE]: 64 * KIB,
+    [NativeType.OFFER]: 1 * MIB,
+    [NativeType.INTRODUCE]: 4 * MIB,
   },
   answerBytesMax: bodyBytesMax[MessageType.DATA],
   laneBytesMax: 8 * MIB,

@@ -23,6 +23,8 @@ const LANE_OF_TYPE: readonly Lane[] = laneTable({
   [NativeType.MEMBERS]: Lane.STATE,
   // Behind the last versions of who leaves.
   [NativeType.LEAVE]: Lane.STATE,
+  [NativeType.OFFER]: Lane.STATE,
+  [NativeType.INTRODUCE]: Lane.STATE,
   [MessageType.DATA]: Lane.MESSAGES,
   [NativeType.BYTES]: Lane.MESSAGES,
 });

@@ -3,7 +3,15 @@
  * they lack. The summary comes alone first: most of the time nothing differs.
  *
  *     raw 8   summary        summaryOf() all entries
- *     flag    whether the entries follow
+ *     byte    form           0 nothing follows, 1 entries, 2 buckets, 3 mask and entries
+ *
+ *     buckets:
+ *       raw 8   64 times     bucketsOf() all entries
+ *
+ *     mask:
+ *       raw 8   a bit for each bucket whose entries follow, that of bucket 0 the highest of the first byte
+ *
+ *     entries:
  *     list    at most 4096 entries, each owner once:
  *       string    owner      node id
  *       float64   version    Unix seconds
@@ -11,7 +19,10 @@
  *
  * The answer:
  *
- *     byte    kind           0 same, 1 differs: send the entries, 2 states
+ *     byte    kind           0 same, 1 differs: send the entries, 2 states, 3 buckets that differ
+ *
+ *     buckets that differ:
+ *       raw 8   a mask
  *
  *     states:
  *       list    wanted       at most 4096 node ids, each once: what the answerer lacks
@@ -48,6 +59,10 @@ export interface DigestRequest {
   readonly summary: Uint8Array;
   /** `undefined` until the summary has turned out to differ. */
   readonly entries: readonly DigestEntry[] | undefined;
+  /** In place of entries, where there are many: {@link bucketsOf} them. */
+  readonly buckets?: Uint8Array | undefined;
+  /** With entries: the buckets that they are all of; `undefined` for all there are. */
+  readonly mask?: Uint8Array | undefined;
 }
 
 /** How a digest compares with the answerer's own. */
@@ -56,6 +71,8 @@ export type DigestAnswer =
   | { readonly kind: "same" }
   /** Send the entries. */
   | { readonly kind: "differs" }
+  /** Send the entries of these. */
+  | { readonly kind: "buckets"; readonly mask: Uint8Array }
   | {
       readonly kind: "states";
       /** Owners whose states the answerer lacks. */
@@ -68,7 +85,10 @@ export type DigestAnswer =
 
 const SUMMARY_BYTES = 8;
 const ROOT_BYTES = 8;
-const KINDS = ["same", "differs", "states"] as const;
+const KINDS = ["same", "differs", "states", "buckets"] as const;
+const FORMS = ["summary", "entries", "buckets", "mask"] as const;
+const BUCKETS = 64;
+const MASK_BYTES = BUCKETS / 8;
 
 const ENTRIES: ListLimits = {
   of: "digest entries",
@@ -110,21 +130,87 @@ function byBytes(a: DigestEntry, b: DigestEntry): number {
 // Without the u flag a unit is a character.
 const SURROGATE_UNIT = /[\ud800-\udfff]/;
 
-/** @throws {RangeError} when an owner has no UTF-8 form, or a field passes a limit. */
-export function encodeDigestRequest({ summary, entries }: DigestRequest): Uint8Array {
-  if (summary.length !== SUMMARY_BYTES) {
-    throw new RangeError(`Cannot write DIGEST: a summary of ${summary.length} bytes`);
+/**
+ * Which of the 64 buckets an owner is in, from 0.
+ *
+ * @param hash SHA-256 over the UTF-8 bytes of its id.
+ */
+export function bucketOf(hash: Uint8Array): number {
+  return (hash[0] ?? 0) % BUCKETS;
+}
+
+/** The entries whose buckets are in the mask. */
+export function inBuckets<One>(
+  entries: readonly One[],
+  mask: Uint8Array,
+  bucket: (entry: One) => number,
+): One[] {
+  return entries.filter((entry) => {
+    const index = bucket(entry);
+    return ((mask[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
+  });
+}
+
+/**
+ * 64 times the 8 bytes of {@link summaryOf}, of the entries in each bucket.
+ *
+ * @param bucket Which bucket an entry is in: {@link bucketOf} its owner.
+ */
+export function bucketsOf<One extends DigestEntry>(
+  entries: readonly One[],
+  bucket: (entry: One) => number,
+): Uint8Array {
+  const filled: One[][] = Array.from({ length: BUCKETS }, () => []);
+  for (const entry of entries) filled[bucket(entry)]?.push(entry);
+  const buckets = new Uint8Array(BUCKETS * SUMMARY_BYTES);
+  for (const [index, some] of filled.entries()) {
+    if (some.length > 0) buckets.set(summaryOf(some), index * SUMMARY_BYTES);
   }
-  const writer = new ByteWriter().raw(summary).byte(Number(entries !== undefined));
-  if (entries === undefined) return writer.finish();
+  return buckets;
+}
+
+/** A mask of the buckets that are not the same in both. */
+export function differingBuckets(ours: Uint8Array, theirs: Uint8Array): Uint8Array {
+  const mask = new Uint8Array(MASK_BYTES);
+  for (let index = 0; index < BUCKETS; index += 1) {
+    const from = index * SUMMARY_BYTES;
+    const to = from + SUMMARY_BYTES;
+    if (Buffer.compare(ours.subarray(from, to), theirs.subarray(from, to)) === 0) continue;
+    mask[index >> 3] = (mask[index >> 3] ?? 0) | (0x80 >> (index & 7));
+  }
+  return mask;
+}
+
+/** @throws {RangeError} when an owner has no UTF-8 form, or a field passes a limit. */
+export function encodeDigestRequest({ summary, entries, buckets, mask }: DigestRequest): Uint8Array {
+  const fault =
+    lengthFault("a summary", summary, SUMMARY_BYTES) ??
+    (buckets && lengthFault("buckets", buckets, BUCKETS * SUMMARY_BYTES)) ??
+    (mask && lengthFault("a mask", mask, MASK_BYTES));
+  if (fault !== undefined) throw new RangeError(`Cannot write DIGEST: ${fault}`);
+  const writer = new ByteWriter().raw(summary);
+  if (entries === undefined) {
+    const form = buckets === undefined ? "summary" : "buckets";
+    return writer
+      .byte(FORMS.indexOf(form))
+      .raw(buckets ?? NOTHING)
+      .finish();
+  }
   checkCount(entries.length, ENTRIES);
   if (isOneTwice(entries.map(({ owner }) => owner))) {
     throw new RangeError("Cannot write DIGEST: an owner comes twice");
   }
+  writer.byte(FORMS.indexOf(mask === undefined ? "entries" : "mask")).raw(mask ?? NOTHING);
   writer.uint32(entries.length);
   for (const entry of entries) writeEntry(writer, entry);
   return writer.finish();
 }
+
+function lengthFault(what: string, bytes: Uint8Array, length: number): string | undefined {
+  return bytes.length === length ? undefined : `${what} of ${bytes.length} bytes`;
+}
+
+const NOTHING = new Uint8Array();
 
 function writeEntry(writer: ByteWriter, { owner, version, root }: DigestEntry): void {
   const fault = nodeIdFault(owner) ?? versionFault(version) ?? rootFault(root);
@@ -146,12 +232,19 @@ function rootFault(root: Uint8Array): string | undefined {
 export function decodeDigestRequest(payload: Uint8Array): DigestRequest {
   const reader = new ByteReader(payload);
   const summary = reader.raw(SUMMARY_BYTES);
-  if (!readFlag(reader)) return { summary, entries: undefined };
+  const code = reader.byte();
+  const form = FORMS[code];
+  if (form === undefined) throw new MalformedError(`Cannot read DIGEST: a form of ${code}`);
+  if (form === "summary") return { summary, entries: undefined };
+  if (form === "buckets") {
+    return { summary, entries: undefined, buckets: reader.raw(BUCKETS * SUMMARY_BYTES) };
+  }
+  const mask = form === "mask" ? reader.raw(MASK_BYTES) : undefined;
   const entries = readList(reader, ENTRIES, () => readEntry(reader));
   if (isOneTwice(entries.map(({ owner }) => owner))) {
     throw new MalformedError("Cannot read DIGEST: an owner comes twice");
   }
-  return { summary, entries };
+  return { summary, entries, mask };
 }
 
 function readEntry(reader: ByteReader): DigestEntry {
@@ -165,6 +258,11 @@ function readEntry(reader: ByteReader): DigestEntry {
 /** @throws {RangeError} when an owner has no UTF-8 form, or the list of those wanted a limit. */
 export function encodeDigestAnswer(answer: DigestAnswer): Uint8Array {
   const kind = KINDS.indexOf(answer.kind);
+  if (answer.kind === "buckets") {
+    const fault = lengthFault("a mask", answer.mask, MASK_BYTES);
+    if (fault !== undefined) throw new RangeError(`Cannot write DIGEST answer: ${fault}`);
+    return new ByteWriter().byte(kind).raw(answer.mask).finish();
+  }
   if (answer.kind !== "states") return Uint8Array.of(kind);
   const { wanted, more, states } = answer;
   checkCount(wanted.length, WANTED);
@@ -187,6 +285,7 @@ export function decodeDigestAnswer(payload: Uint8Array): DigestAnswer {
   const code = reader.byte();
   const kind = KINDS[code];
   if (kind === undefined) throw new MalformedError(`Cannot read DIGEST answer: a kind of ${code}`);
+  if (kind === "buckets") return { kind, mask: reader.raw(MASK_BYTES) };
   if (kind !== "states") return { kind };
   const wanted = readList(reader, WANTED, () => reader.string());
   const fault = wantedFault(wanted);

@@ -27,7 +27,10 @@
  *     list    at most 4096 acks:
  *       string    owner
  *       float64   held         version; 0 = none
- *       byte      wants        0 nothing, 1 snapshot
+ *       byte      wants        0 nothing, 1 snapshot, 2 member, 3 less
+ *
+ * *Member* wants the HELLO of an owner that it does not know, and its state after that. *Less* had
+ * it already: what others own need not be sent to it before it is offered.
  * @module
  */
 import { ByteReader } from "../bytes/reader.ts";
@@ -226,10 +229,10 @@ export interface StateAck {
   readonly owner: string;
   /** The version held; 0 = none. */
   readonly held: number;
-  readonly wants: "nothing" | "snapshot";
+  readonly wants: "nothing" | "snapshot" | "member" | "less";
 }
 
-const WANTS = ["nothing", "snapshot"] as const;
+const WANTS = ["nothing", "snapshot", "member", "less"] as const;
 const ACKS: ListLimits = {
   of: "acks",
   itemBytesMin: NODE_ID_BYTES_MIN + 8 + 1,

@@ -23,6 +23,10 @@ export const NativeType = {
   RELAY: 21,
   /** A node stops, and says so: signed, so that it can be passed on. */
   LEAVE: 22,
+  /** Which versions of others are held; answered by which of them the peer lacks. */
+  OFFER: 23,
+  /** Signed HELLOs of members that the peer may not know. */
+  INTRODUCE: 24,
 } as const;
 
 /** One of the native messages, by its number. */

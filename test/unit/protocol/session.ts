@@ -191,6 +191,8 @@ export class SessionPuppet extends Puppet {
       case NativeType.ALIVE:
       case NativeType.BYTES:
       case NativeType.LEAVE:
+      case NativeType.INTRODUCE:
+      case NativeType.OFFER:
         return new Uint8Array();
       case NativeType.RELAY:
       case MessageType.UPDATE:

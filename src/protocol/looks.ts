@@ -1,0 +1,97 @@
+/**
+ * Looking after members that no session is kept with: those that are gone may be back, and behind
+ * the address of one that answers may be another node.
+ *
+ * Constant work for each tick, however many there are; and a look whenever others say that a node
+ * is there that we do not see.
+ * @module
+ */
+import { DsnError } from "../errors.ts";
+import type { Flow } from "./flow.ts";
+import type { Greeting } from "./greeting.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member, speaksNative } from "./member.ts";
+import type { Members } from "./members.ts";
+import type { Overlay } from "./overlay.ts";
+
+/** Members that are gone, and are called in a tick. */
+const GONE_PER_TICK = 3;
+/** HELLOs under way at once. */
+const LOOKS_MAX = 8;
+/** A node that did not answer is not called again before that because others name it. */
+const AGAIN_MS = 3_000;
+/** Members that wait to be called. */
+const WAITING_MAX = 4_096;
+
+export interface LooksParts {
+  readonly kernel: Kernel;
+  readonly members: Members;
+  readonly greeting: Greeting;
+  readonly overlay: Overlay;
+  /** It answered, and was gone. */
+  readonly onBack: (member: Member) => void;
+}
+
+export class Looks {
+  readonly #parts: LooksParts;
+  readonly #waiting = new Set<Member>();
+  readonly #lastMs = new WeakMap<Member, number>();
+  #turn: Member[] = [];
+  #open = 0;
+
+  constructor(parts: LooksParts) {
+    this.#parts = parts;
+  }
+
+  /** Others say that a member is there, which is gone for us. */
+  at(member: Member): void {
+    const lastMs = this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY;
+    if (this.#parts.kernel.now.monotonicMs - lastMs < AGAIN_MS) return;
+    if (this.#waiting.size < WAITING_MAX) this.#waiting.add(member);
+    this.#next();
+  }
+
+  /** Each tick: some of those that are gone, in turn, and one that is there. */
+  tick(): void {
+    const { members, overlay, kernel } = this.#parts;
+    if (!overlay.isSparse) return;
+    if (this.#turn.length === 0) {
+      this.#turn = members.all().filter(({ status }) => status === "down");
+    }
+    for (let count = 0; count < GONE_PER_TICK; count += 1) {
+      const index = Math.floor(kernel.random() * this.#turn.length);
+      const [member] = this.#turn.splice(index, 1);
+      if (member !== undefined && member.status === "down") this.at(member);
+    }
+    const far = kernel.pick(members.all());
+    if (far?.status === "alive" && speaksNative(far) && !overlay.links.has(far)) this.at(far);
+  }
+
+  #next(): void {
+    for (const member of this.#waiting) {
+      if (this.#open >= LOOKS_MAX) return;
+      this.#waiting.delete(member);
+      this.#open += 1;
+      this.#lastMs.set(member, this.#parts.kernel.now.monotonicMs);
+      this.#parts.kernel.spawn(this.#look(member));
+    }
+  }
+
+  *#look(member: Member): Flow {
+    const { greeting, members, onBack } = this.#parts;
+    const { endpoint } = member;
+    try {
+      if (endpoint === undefined) return;
+      yield* greeting.greet(endpoint, member.nodeId);
+      if (members.has(member) && !isPresent(member) && member.status !== "left") onBack(member);
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+      // Another node has its address: what answered there was not it.
+      const isReplaced = error.code === "DSN_REFUSED" || error.code === "DSN_BAD_SIGNATURE";
+      if (isReplaced && member.status === "alive") members.setStatus(member, "down", error);
+    } finally {
+      this.#open -= 1;
+      this.#next();
+    }
+  }
+}
