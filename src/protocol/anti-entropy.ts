@@ -139,7 +139,12 @@ export class AntiEntropy {
     const unknown = new Set(acks.flatMap(({ owner, wants }) => (wants === "member" ? owner : [])));
     if (unknown.size > 0) {
       yield* meetThrough(member, [...unknown]);
-      acks.push(...(yield* take.take(member, items.filter(({ owner }) => unknown.has(owner)))));
+      acks.push(
+        ...(yield* take.take(
+          member,
+          items.filter(({ owner }) => unknown.has(owner)),
+        )),
+      );
     }
     const before = unfit.size;
     for (const { owner, wants } of acks) if (wants === "snapshot") unfit.add(owner);

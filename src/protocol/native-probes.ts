@@ -70,9 +70,10 @@ export class NativeProbes {
     const { kernel, members } = this.#parts;
     const sinceMs = kernel.now.monotonicMs;
     const stands = () => isCurrent() && isPresent(member);
-    const failure = this.#parts.overlay.reaches(member)
-      ? yield* this.#firstTries(member, stands)
-      : yield* this.#knocks(member, stands);
+    const { overlay } = this.#parts;
+    let failure = overlay.reaches(member) ? yield* this.#firstTries(member, stands) : undefined;
+    const isKnockDue = overlay.isSparse && (failure !== undefined || !overlay.reaches(member));
+    if (isKnockDue && stands()) failure = yield* this.#knocks(member, stands);
     if (failure === undefined || !stands()) return undefined;
     if (member.status === "alive") members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
@@ -106,8 +107,8 @@ export class NativeProbes {
   }
 
   /**
-   * A node that no session is kept with is asked several times before anybody hears that it is
-   * silent: a suspicion makes all others ask it too.
+   * In a large network a node is asked several times before anybody hears that it is silent: a
+   * suspicion makes all others ask it too.
    */
   *#knocks(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
     const sinceMs = this.#parts.kernel.now.monotonicMs;

@@ -12,10 +12,10 @@ import { NativeItems } from "./native-items.ts";
 import { NativePush, type NativePushHooks } from "./native-push.ts";
 import { NativeTake } from "./native-take.ts";
 import { News } from "./news.ts";
+import type { Overlay } from "./overlay.ts";
 import { OwnProofs } from "./own-proofs.ts";
 import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
-import type { Overlay } from "./overlay.ts";
 
 export interface NativeReplicationParts {
   readonly kernel: Kernel;

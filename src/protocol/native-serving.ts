@@ -4,7 +4,12 @@
  */
 import type { ProvenPeer } from "../wire/exchange.ts";
 import { decodeAlive } from "../wire/native-alive.ts";
-import { decodeStates, encodeStateAcks, type StateAck, type StateItem } from "../wire/native-states.ts";
+import {
+  decodeStates,
+  encodeStateAcks,
+  type StateAck,
+  type StateItem,
+} from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Directory } from "./directory.ts";
 import type { Flow } from "./flow.ts";

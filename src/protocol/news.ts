@@ -13,7 +13,12 @@
 import type { Reply } from "../wire/exchange.ts";
 import { encodeIntroduce, type MemberEntry } from "../wire/native-members.ts";
 import { decodeOffers, encodeOffers, type Offer } from "../wire/native-offer.ts";
-import { decodeStateAcks, encodeStates, type StateAck, type StateItem } from "../wire/native-states.ts";
+import {
+  decodeStateAcks,
+  encodeStates,
+  type StateAck,
+  type StateItem,
+} from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
@@ -25,8 +30,10 @@ import type { Overlay } from "./overlay.ts";
 import * as refusals from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 
-/** What comes within so long is passed on together. */
+/** States that come within so long are passed on together. */
 const TOGETHER_MS = 5;
+/** Nodes that come: a whole rack may be switched on at once. */
+const NEWCOMERS_MS = 50;
 /** From what is passed on to when it is offered to those who probably have it. */
 const OFFER_MS = 250;
 /** HELLOs of one message. */
@@ -43,17 +50,14 @@ export interface NewsParts {
   readonly relays: boolean;
 }
 
-/** What is to be passed on of a member. */
-interface Fresh {
-  /** Its HELLO: the others may not know it. */
-  hello: boolean;
-  /** Who brought it. */
-  from: Member | undefined;
-}
+/** Whose state is to be passed on, and who brought it. */
+type Fresh = Map<Member, Member | undefined>;
 
 export class News {
   readonly #parts: NewsParts;
-  #fresh = new Map<Member, Fresh>();
+  #fresh: Fresh = new Map();
+  /** The same of those whom others may not know: their HELLOs go first. */
+  #newcomers: Fresh = new Map();
   /** By link: whose versions it is to be offered. `undefined` stands for ourselves. */
   readonly #offers = new Map<Member, Set<Member | undefined>>();
   readonly #offering = new Set<Member>();
@@ -67,14 +71,34 @@ export class News {
 
   /** A member has come, or is another process than before. */
   arrived(member: Member): void {
-    const { members } = this.#parts;
+    if (!this.#passesOn) return;
+    const { members, kernel } = this.#parts;
+    if (this.#newcomers.size === 0) {
+      kernel.after(NEWCOMERS_MS, () => {
+        const newcomers = this.#newcomers;
+        this.#newcomers = new Map();
+        this.#tell(newcomers, [...newcomers.keys()]);
+      });
+    }
     const from = member.helper === undefined ? undefined : members.get(member.helper);
-    this.#passOn(member, true, from);
+    this.#newcomers.set(member, from);
   }
 
   /** An owner has proven a version. */
   proven(owner: Member, from: Member): void {
-    this.#passOn(owner, false, from);
+    if (!this.#passesOn || this.#newcomers.has(owner)) return;
+    if (this.#fresh.size === 0) {
+      this.#parts.kernel.after(TOGETHER_MS, () => {
+        const fresh = this.#fresh;
+        this.#fresh = new Map();
+        this.#tell(fresh, []);
+      });
+    }
+    this.#fresh.set(owner, from);
+  }
+
+  get #passesOn(): boolean {
+    return this.#parts.relays && this.#parts.overlay.isSparse;
   }
 
   /** A version of ours has its signature: those who may get it from others are offered it. */
@@ -84,42 +108,29 @@ export class News {
     for (const link of overlay.reached()) if (link.lazy) this.#offer(link, undefined);
   }
 
-  #passOn(member: Member, hello: boolean, from: Member | undefined): void {
-    const { overlay, kernel, relays } = this.#parts;
-    if (!relays || !overlay.isSparse) return;
-    if (this.#fresh.size === 0) kernel.after(TOGETHER_MS, () => this.#flush());
-    const known = this.#fresh.get(member);
-    if (known === undefined) this.#fresh.set(member, { hello, from });
-    else {
-      known.hello ||= hello;
-      // It came from two: nobody is sure to have it.
-      if (known.from !== from && !hello) known.from = from;
-    }
-  }
-
-  #flush(): void {
-    const fresh = [...this.#fresh];
-    this.#fresh = new Map();
-    const items = fresh.map(([owner]) => this.#itemOf(owner));
-    const groups = new Map<string, { links: Member[]; some: number[] }>();
+  /** At once along the tree; offered to the other links later. Nobody is told what it has brought. */
+  #tell(fresh: Fresh, hellos: readonly Member[]): void {
+    const items = new Map([...fresh.keys()].map((owner) => [owner, this.#itemOf(owner)]));
+    const groups = new Map<string, { links: Member[]; owners: Member[] }>();
     for (const link of this.#parts.overlay.reached()) {
-      const some = [...fresh.keys()].filter((index) => {
-        const [owner, { from }] = fresh[index] as (typeof fresh)[number];
-        return owner !== link && from !== link;
-      });
-      if (link.lazy) for (const index of some) this.#offer(link, fresh[index]?.[0]);
-      else if (some.length > 0) {
-        const group = groups.get(some.join()) ?? { links: [], some };
+      const owners = [...fresh].flatMap(([owner, from]) =>
+        owner === link || from === link ? [] : [owner],
+      );
+      if (link.lazy) for (const owner of owners) this.#offer(link, owner);
+      else if (owners.length > 0) {
+        const names = owners.map(({ nodeId }) => nodeId).join("\n");
+        const group = groups.get(names) ?? { links: [], owners };
         group.links.push(link);
-        groups.set(some.join(), group);
+        groups.set(names, group);
       }
     }
-    for (const { links, some } of groups.values()) {
-      const hellos = some.flatMap((index) => (fresh[index]?.[1].hello ? [fresh[index][0]] : []));
-      const states = some.flatMap((index) => items[index] ?? []);
-      if (hellos.length > 0) {
-        for (const link of links) this.#parts.kernel.spawn(this.#introduceFirst(link, hellos, states));
-      } else for (const batch of inBatches(states)) this.#broadcast(links, batch);
+    for (const { links, owners } of groups.values()) {
+      const states = owners.flatMap((owner) => items.get(owner) ?? []);
+      if (hellos.length === 0) this.#broadcast(links, states);
+      else {
+        for (const link of links)
+          this.#parts.kernel.spawn(this.#tellNewcomers(link, owners, states));
+      }
     }
   }
 
@@ -133,19 +144,20 @@ export class News {
     return item;
   }
 
-  #broadcast(links: readonly Member[], items: readonly StateItem[]): void {
+  #broadcast(links: readonly Member[], states: readonly StateItem[]): void {
     const options = { answerBytesMax: LIMITS.nativeAnswerBytesMax };
-    const payload = encodeStates(items);
-    this.#parts.kernel.broadcast(
-      links.map(targetOf),
-      NativeType.STATES,
-      payload,
-      options,
-      (index, reply) => {
-        const link = links[index];
-        if (link !== undefined) this.#passedOn(link, reply);
-      },
-    );
+    for (const items of inBatches(states)) {
+      this.#parts.kernel.broadcast(
+        links.map(targetOf),
+        NativeType.STATES,
+        encodeStates(items),
+        options,
+        (index, reply) => {
+          const link = links[index];
+          if (link !== undefined) this.#passedOn(link, reply);
+        },
+      );
+    }
   }
 
   #passedOn(link: Member, reply: Reply): void {
@@ -157,10 +169,9 @@ export class News {
     if (lacking.length > 0) this.#parts.kernel.spawn(this.deliver(link, lacking));
   }
 
-  *#introduceFirst(link: Member, members: readonly Member[], states: readonly StateItem[]): Flow {
-    const isNews = yield* this.#introduce(link, members);
-    if (!isNews) link.lazy = true;
-    for (const batch of inBatches(states)) this.#broadcast([link], batch);
+  *#tellNewcomers(link: Member, members: readonly Member[], states: readonly StateItem[]): Flow {
+    if (yield* this.#introduce(link, members)) this.#broadcast([link], states);
+    else link.lazy = true;
   }
 
   /** @returns whether any of them was news. */
@@ -205,7 +216,10 @@ export class News {
           { answerBytesMax: LIMITS.nativeAnswerBytesMax },
         );
         if (reply.kind !== "answer") return;
-        lacking = [...lacking, ...readAcks(reply.payload).filter(({ wants }) => wants === "snapshot")];
+        lacking = [
+          ...lacking,
+          ...readAcks(reply.payload).filter(({ wants }) => wants === "snapshot"),
+        ];
       }
       if (lacking.length === 0) return;
     }

@@ -25,12 +25,7 @@ export class Rumours {
   readonly #probe: (member: Member) => void;
 
   /** @param probe Has one member asked; nothing happens while it is. */
-  constructor(
-    kernel: Kernel,
-    members: Members,
-    overlay: Overlay,
-    probe: (member: Member) => void,
-  ) {
+  constructor(kernel: Kernel, members: Members, overlay: Overlay, probe: (member: Member) => void) {
     this.#kernel = kernel;
     this.#members = members;
     this.#overlay = overlay;

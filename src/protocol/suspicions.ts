@@ -146,7 +146,8 @@ export class Suspicions {
     const { member } = suspicion;
     const { question } = this.#parts;
     if (!this.#hasSession(member)) yield* question.knock(member, SESSION_TRY_MS);
-    else if (question.takesDatagrams(member)) yield* question.answersDatagram(member, SESSION_TRY_MS);
+    else if (question.takesDatagrams(member))
+      yield* question.answersDatagram(member, SESSION_TRY_MS);
     else yield* question.ask(member, SESSION_TRY_MS);
     this.#isOver(suspicion);
   }

@@ -182,7 +182,12 @@ export function differingBuckets(ours: Uint8Array, theirs: Uint8Array): Uint8Arr
 }
 
 /** @throws {RangeError} when an owner has no UTF-8 form, or a field passes a limit. */
-export function encodeDigestRequest({ summary, entries, buckets, mask }: DigestRequest): Uint8Array {
+export function encodeDigestRequest({
+  summary,
+  entries,
+  buckets,
+  mask,
+}: DigestRequest): Uint8Array {
   const fault =
     lengthFault("a summary", summary, SUMMARY_BYTES) ??
     (buckets && lengthFault("buckets", buckets, BUCKETS * SUMMARY_BYTES)) ??
