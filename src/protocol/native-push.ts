@@ -90,13 +90,12 @@ export class NativePush {
     sync.sent = version;
   }
 
-  /** The peer has told that it lacks our newest version, and what it holds; 0 for nothing. */
+  /** The peer has told that it lacks our newest version, and what it holds: {@link pushAll} sends it. */
   lacks(member: Member, held: number): void {
     const { sync } = member;
     sync.held = held;
     sync.sent = held === 0 ? undefined : held;
     this.#owed.add(member);
-    this.pushAll();
   }
 
   /** The peer has told what it holds of our state. */

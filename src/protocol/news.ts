@@ -274,7 +274,10 @@ export class News {
     // It gets too little from others.
     link.lazy = false;
     const own = lacking.find(({ owner }) => owner === nodeId);
-    if (own !== undefined) push.lacks(link, own.held);
+    if (own !== undefined) {
+      push.lacks(link, own.held);
+      push.pushAll();
+    }
     yield* this.deliver(
       link,
       lacking.filter(({ owner }) => owner !== nodeId),

@@ -3,7 +3,8 @@
  * everybody.
  *
  *     raw 8   summary        of the members that the asker has
- *     list    at most 4096 node ids: those alone are asked for; without this list, all
+ *     flag    whether only some are asked for
+ *     list    those: at most 4096 node ids
  *
  * The answer:
  *
@@ -30,6 +31,7 @@ import {
   type ListLimits,
   NODE_ID_BYTES_MIN,
   nodeIdFault,
+  readFlag,
   readList,
 } from "./native-fields.ts";
 
@@ -59,7 +61,6 @@ const SUMMARY_BYTES = 8;
 const KINDS = ["same", "members"] as const;
 const ROLES: readonly HelloRole[] = ["request", "answer"];
 
-const COUNT_BYTES = 4;
 const NODE_IDS: ListLimits = {
   of: "node ids",
   itemBytesMin: NODE_ID_BYTES_MIN,
@@ -72,7 +73,7 @@ export function encodeMembersRequest({ summary, nodeIds }: MembersRequest): Uint
   if (summary.length !== SUMMARY_BYTES) {
     throw new RangeError(`Cannot write MEMBERS: a summary of ${summary.length} bytes`);
   }
-  const writer = new ByteWriter().raw(summary);
+  const writer = new ByteWriter().raw(summary).byte(Number(nodeIds !== undefined));
   if (nodeIds === undefined) return writer.finish();
   checkCount(nodeIds.length, NODE_IDS);
   writer.uint32(nodeIds.length);
@@ -92,7 +93,7 @@ export function encodeMembersRequest({ summary, nodeIds }: MembersRequest): Uint
 export function decodeMembersRequest(payload: Uint8Array): MembersRequest {
   const reader = new ByteReader(payload);
   const summary = reader.raw(SUMMARY_BYTES);
-  if (reader.remaining < COUNT_BYTES) return { summary, nodeIds: undefined };
+  if (!readFlag(reader)) return { summary, nodeIds: undefined };
   const nodeIds = readList(reader, NODE_IDS, () => {
     const nodeId = reader.string();
     const fault = nodeIdFault(nodeId);

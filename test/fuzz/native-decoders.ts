@@ -15,11 +15,14 @@ import {
 } from "../../src/wire/native-digest.ts";
 import { decodeLeave, encodeLeave } from "../../src/wire/native-leave.ts";
 import {
+  decodeIntroduce,
   decodeMembersAnswer,
   decodeMembersRequest,
+  encodeIntroduce,
   encodeMembersAnswer,
   encodeMembersRequest,
 } from "../../src/wire/native-members.ts";
+import { decodeOffers, encodeOffers } from "../../src/wire/native-offer.ts";
 import { decodeRelay, encodeRelay } from "../../src/wire/native-relay.ts";
 import {
   decodeStateAcks,
@@ -32,9 +35,11 @@ import {
   anyBytesMessage,
   anyDigestAnswer,
   anyDigestRequest,
+  anyIntroduced,
   anyLeave,
   anyMembersAnswer,
   anyMembersRequest,
+  anyOffers,
   anyRelay,
   anyStateAcks,
   anyStates,
@@ -181,6 +186,21 @@ export const NATIVE_DECODERS: readonly DecoderTarget[] = [
     // What trails an endpoint inside its own bytes is ignored, as in PEERS.
     mayChange: (answer) =>
       answer.kind === "members" && answer.members.some(({ endpoint }) => endpoint !== undefined),
+  }),
+  target({
+    name: "native-introduce",
+    part: "introductions",
+    any: anyIntroduced,
+    encode: encodeIntroduce,
+    decode: decodeIntroduce,
+    mayChange: (members) => members.some(({ endpoint }) => endpoint !== undefined),
+  }),
+  target({
+    name: "native-offer",
+    part: "offers",
+    any: anyOffers,
+    encode: encodeOffers,
+    decode: decodeOffers,
   }),
   target({
     name: "native-relay",

@@ -6,7 +6,8 @@ import fc from "fast-check";
 import type { BytesMessage } from "../../src/wire/native-bytes.ts";
 import type { DigestAnswer, DigestEntry, DigestRequest } from "../../src/wire/native-digest.ts";
 import type { LeaveMessage } from "../../src/wire/native-leave.ts";
-import type { MembersAnswer, MembersRequest } from "../../src/wire/native-members.ts";
+import type { MemberEntry, MembersAnswer, MembersRequest } from "../../src/wire/native-members.ts";
+import type { Offer } from "../../src/wire/native-offer.ts";
 import type { RelayRequest } from "../../src/wire/native-relay.ts";
 import {
   type Change,
@@ -76,7 +77,7 @@ export const anyStateAcks: fc.Arbitrary<StateAck[]> = fc.array(
   fc.record({
     owner,
     held: version,
-    wants: fc.constantFrom("nothing" as const, "snapshot" as const),
+    wants: fc.constantFrom("nothing", "snapshot", "member", "less"),
   }),
   { maxLength: 8 },
 );
@@ -86,13 +87,22 @@ export const anyDigestEntries: fc.Arbitrary<DigestEntry[]> = fc.uniqueArray(
   { maxLength: 8, selector: (entry) => entry.owner },
 );
 
-export const anyDigestRequest: fc.Arbitrary<DigestRequest> = fc.record({
-  summary: exactly(8),
-  entries: fc.option(anyDigestEntries, { nil: undefined }),
-});
+export const anyDigestRequest: fc.Arbitrary<DigestRequest> = fc.oneof(
+  fc.record({
+    summary: exactly(8),
+    entries: fc.constant(undefined),
+    buckets: fc.option(exactly(512), { nil: undefined }),
+  }),
+  fc.record({
+    summary: exactly(8),
+    entries: anyDigestEntries,
+    mask: fc.option(exactly(8), { nil: undefined }),
+  }),
+);
 
 export const anyDigestAnswer: fc.Arbitrary<DigestAnswer> = fc.oneof(
   fc.constantFrom<DigestAnswer>({ kind: "same" }, { kind: "differs" }),
+  fc.record({ kind: fc.constant("buckets" as const), mask: exactly(8) }),
   fc.record({
     kind: fc.constant("states" as const),
     wanted: fc.uniqueArray(owner, { maxLength: 8 }),
@@ -101,16 +111,25 @@ export const anyDigestAnswer: fc.Arbitrary<DigestAnswer> = fc.oneof(
   }),
 );
 
-export const anyMembersRequest: fc.Arbitrary<MembersRequest> = fc.record({ summary: exactly(8) });
+export const anyMembersRequest: fc.Arbitrary<MembersRequest> = fc.record({
+  summary: exactly(8),
+  nodeIds: fc.option(fc.array(owner, { maxLength: 6 }), { nil: undefined }),
+});
+
+export const anyIntroduced: fc.Arbitrary<MemberEntry[]> = fc.array(
+  fc.record({ role, hello, endpoint: fc.option(endpoint, { nil: undefined }) }),
+  { maxLength: 6 },
+);
+
+export const anyOffers: fc.Arbitrary<Offer[]> = fc.array(fc.record({ owner, version }), {
+  maxLength: 8,
+});
 
 export const anyMembersAnswer: fc.Arbitrary<MembersAnswer> = fc.oneof(
   fc.constant<MembersAnswer>({ kind: "same" }),
   fc.record({
     kind: fc.constant("members" as const),
-    members: fc.array(
-      fc.record({ role, hello, endpoint: fc.option(endpoint, { nil: undefined }) }),
-      { maxLength: 6 },
-    ),
+    members: anyIntroduced,
   }),
 );
 

@@ -469,10 +469,12 @@ describe("A state that others bring", () => {
     expect(core.warnings()).toEqual(["DSN_PEER_LIMIT"]);
   });
 
-  it("of a node that we do not know is not answered", () => {
+  it("of a node that we do not know wants its HELLO first", () => {
     const { core, bob } = withBob();
     const eve = new SessionPuppet("eve", "10.0.0.9");
-    expect(bob.send(core, eve.snapshot(V1, { a: "1" }, "signed"))).toEqual([]);
+    expect(bob.send(core, eve.snapshot(V1, { a: "1" }, "signed"))).toEqual([
+      { owner: "eve", held: 0, wants: "member" },
+    ]);
   });
 
   it("of a node that is forgotten while it is verified is not taken", () => {

@@ -44,7 +44,7 @@ describe("MEMBERS answer", () => {
     const hello = new Uint8Array(length);
     expect(() => encodeMembersAnswer(answerOf({ ...member, hello }))).toThrow(RangeError);
     expect(() => decodeMembersAnswer(one(0, hello, none))).toThrow(
-      `Cannot read MEMBERS answer: a HELLO of ${length} bytes`,
+      `Cannot read members: a HELLO of ${length} bytes`,
     );
   });
 

@@ -14,12 +14,15 @@ import {
 } from "../../../src/wire/native-digest.ts";
 import { decodeLeave, encodeLeave, type LeaveMessage } from "../../../src/wire/native-leave.ts";
 import {
+  decodeIntroduce,
   decodeMembersAnswer,
   decodeMembersRequest,
+  encodeIntroduce,
   encodeMembersAnswer,
   encodeMembersRequest,
   type MemberEntry,
 } from "../../../src/wire/native-members.ts";
+import { decodeOffers, encodeOffers } from "../../../src/wire/native-offer.ts";
 import { decodeRelay, encodeRelay } from "../../../src/wire/native-relay.ts";
 import {
   decodeStateAcks,
@@ -33,9 +36,11 @@ import {
   anyBytesMessage,
   anyDigestAnswer,
   anyDigestRequest,
+  anyIntroduced,
   anyLeave,
   anyMembersAnswer,
   anyMembersRequest,
+  anyOffers,
   anyRelay,
   anyStateAcks,
   anyStates,
@@ -104,6 +109,10 @@ interface MemberVector {
   readonly endpoint: { readonly address: string; readonly port: number } | null;
 }
 
+function memberOf({ role, hello, endpoint }: MemberVector): MemberEntry {
+  return { role, hello: fromHex(hello), endpoint: endpoint ?? undefined };
+}
+
 function kind<Value>(of: Kind<Value>): Kind<unknown> {
   return of as Kind<unknown>;
 }
@@ -128,9 +137,16 @@ const KINDS: readonly Kind<unknown>[] = [
     encode: encodeDigestRequest,
     decode: decodeDigestRequest,
     any: anyDigestRequest,
-    fromVector: (vector: { summary: string; entries: readonly Hex<DigestEntry>[] | null }) => ({
+    fromVector: (vector: {
+      summary: string;
+      entries: readonly Hex<DigestEntry>[] | null;
+      buckets?: string;
+      mask?: string;
+    }) => ({
       summary: fromHex(vector.summary),
       entries: orNone(vector.entries, (entries) => entries.map(entryOf)),
+      ...(vector.buckets === undefined ? {} : { buckets: fromHex(vector.buckets) }),
+      ...(vector.mask === undefined ? {} : { mask: fromHex(vector.mask) }),
     }),
   }),
   kind({
@@ -138,15 +154,20 @@ const KINDS: readonly Kind<unknown>[] = [
     encode: encodeDigestAnswer,
     decode: decodeDigestAnswer,
     any: anyDigestAnswer,
-    fromVector: ({ answer }: { answer: { states: string } }) =>
-      ("states" in answer ? { ...answer, states: fromHex(answer.states) } : answer) as never,
+    fromVector: ({ answer }: { answer: { states: string } | { mask: string } }) => {
+      if ("states" in answer) return { ...answer, states: fromHex(answer.states) } as never;
+      return ("mask" in answer ? { ...answer, mask: fromHex(answer.mask) } : answer) as never;
+    },
   }),
   kind({
     part: "members_requests",
     encode: encodeMembersRequest,
     decode: decodeMembersRequest,
     any: anyMembersRequest,
-    fromVector: ({ summary }: { summary: string }) => ({ summary: fromHex(summary) }),
+    fromVector: (vector: { summary: string; node_ids: readonly string[] | null }) => ({
+      summary: fromHex(vector.summary),
+      nodeIds: vector.node_ids ?? undefined,
+    }),
   }),
   kind({
     part: "members_answers",
@@ -156,12 +177,21 @@ const KINDS: readonly Kind<unknown>[] = [
     fromVector: ({ answer }: { answer: { members?: readonly MemberVector[] } }) =>
       answer.members === undefined
         ? { kind: "same" as const }
-        : {
-            kind: "members" as const,
-            members: answer.members.map(({ role, hello, endpoint }) => {
-              return { role, hello: fromHex(hello), endpoint: endpoint ?? undefined };
-            }),
-          },
+        : { kind: "members" as const, members: answer.members.map(memberOf) },
+  }),
+  kind({
+    part: "introductions",
+    encode: encodeIntroduce,
+    decode: decodeIntroduce,
+    any: anyIntroduced,
+    fromVector: ({ members }: { members: readonly MemberVector[] }) => members.map(memberOf),
+  }),
+  kind({
+    part: "offers",
+    encode: encodeOffers,
+    decode: decodeOffers,
+    any: anyOffers,
+    fromVector: ({ offers }) => offers,
   }),
   kind({
     part: "relays",

@@ -180,8 +180,8 @@ describe("STATES acks", () => {
   });
 
   it("that want something unknown are refused", () => {
-    const bytes = new ByteWriter().uint32(1).string("a").float64(1).raw(Uint8Array.of(2));
-    expect(() => decodeStateAcks(bytes.finish())).toThrow("wants of 2");
+    const bytes = new ByteWriter().uint32(1).string("a").float64(1).raw(Uint8Array.of(4));
+    expect(() => decodeStateAcks(bytes.finish())).toThrow("wants of 4");
   });
 
   it("4,096 may be written and read, not one more", () => {

@@ -12,6 +12,8 @@ describe("native message types", () => {
       MEMBERS: 20,
       RELAY: 21,
       LEAVE: 22,
+      OFFER: 23,
+      INTRODUCE: 24,
     });
   });
 
@@ -22,7 +24,7 @@ describe("native message types", () => {
     for (const type of Object.values(MessageType)) {
       expect([isNativeType(type), isAnyType(type)]).toEqual([false, true]);
     }
-    for (const type of [-1, 0, 6, 15, 23, 255, 1.5, Number.NaN]) {
+    for (const type of [-1, 0, 6, 15, 25, 255, 1.5, Number.NaN]) {
       expect(isNativeType(type), String(type)).toBe(false);
       if (Number.isInteger(type)) expect(isAnyType(type), String(type)).toBe(false);
     }
