@@ -48,7 +48,7 @@ export class Wires {
     const prefix = `dsn-${process.pid}-${opened}`;
     const child = spawn("python3", [PROGRAM, prefix, String(count)]);
     let errors = "";
-    child.stderr?.on("data", (text) => {
+    child.stderr.on("data", (text) => {
       errors += String(text);
     });
     child.once("error", (error) => {
