@@ -387,7 +387,7 @@ export class DSNode {
         this.#stored(this.#parts.store.saveMark(effect.version));
         break;
       case "datagrams":
-        this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks);
+        this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);
         break;
       case "flush-soon":
         this.#flushSoon();

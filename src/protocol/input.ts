@@ -97,8 +97,16 @@ export type Effect =
   | { readonly kind: "mark"; readonly version: number }
   /** End the sessions with a node: what came on one of them was not true. */
   | { readonly kind: "end-session"; readonly nodeId: string }
-  /** The node at this endpoint has told, signed, whether it also takes datagrams. */
-  | { readonly kind: "datagrams"; readonly to: Address; readonly speaks: boolean }
+  /**
+   * The node at this endpoint has told, signed, whether it also takes datagrams, and sessions: whose
+   * end shows the end of its process, so that no HTTP connection has to.
+   */
+  | {
+      readonly kind: "datagrams";
+      readonly to: Address;
+      readonly speaks: boolean;
+      readonly sessions: boolean;
+    }
   /** Step `flush` after the code that runs now; when one turn asks again, at the end of that turn. */
   | { readonly kind: "flush-soon" }
   /** For the application; told after the step, never inside it. */

@@ -120,7 +120,9 @@ export class NativeServing {
       trust.pin(nodeId, publicKey);
       trust.pinNative(nodeId);
     }
+    // What comes on a session is no recording, whoever asks.
     member.heardMs = kernel.now.monotonicMs;
+    member.provenMs = kernel.now.monotonicMs;
     // Of one that has left, what it said before may still come.
     const isMissed = !isPresent(member) && member.status !== "left";
     if (isMissed || member.status === "relayed") this.#parts.onAbsentPeer(member);

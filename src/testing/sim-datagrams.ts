@@ -81,8 +81,8 @@ export class SimDatagrams {
     this.#routes.broadcast(to, message, options, onReply);
   }
 
-  speaksDatagrams(to: Address, speaks: boolean): void {
-    this.#routes.speaksDatagrams(to, speaks);
+  speaksDatagrams(to: Address, speaks: boolean, sessions: boolean): void {
+    this.#routes.speaksDatagrams(to, speaks, sessions);
   }
 
   connectionLost(to: Address): void {

@@ -205,7 +205,7 @@ export class SimNode implements SimHost {
         disk.mark = effect.version;
         break;
       case "datagrams":
-        this.datagrams?.speaksDatagrams(effect.to, effect.speaks);
+        this.datagrams?.speaksDatagrams(effect.to, effect.speaks, effect.sessions);
         break;
       case "flush-soon":
         world.later(this, { kind: "flush" });

@@ -100,8 +100,11 @@ export interface Carrier<Type extends number = MessageType> {
   /**
    * The peer at `to` has said, signed, that it takes datagrams on the port of its HTTP; or, with
    * `false`, that it does not. Carriers without datagrams have no use for it.
+   *
+   * @param sessions It has sessions with us, so no HTTP connection is kept to see its process end.
+   *   @default false
    */
-  speaksDatagrams?(to: Address, speaks: boolean): void;
+  speaksDatagrams?(to: Address, speaks: boolean, sessions?: boolean): void;
 
   /** Stops answering and asking; open requests end as `closed`. Safe to call twice. */
   close(): Promise<void>;

@@ -35,7 +35,7 @@ export interface DatagramsFirstOptions {
 
 /** A carrier that sends datagrams to those peers that take them. */
 export interface DatagramsFirst extends Carrier {
-  speaksDatagrams(to: Address, speaks: boolean): void;
+  speaksDatagrams(to: Address, speaks: boolean, sessions?: boolean): void;
 }
 
 export function createDatagramsFirst(options: DatagramsFirstOptions): DatagramsFirst {
@@ -105,8 +105,8 @@ class UdpAndHttp implements DatagramsFirst {
     return this.#takesDatagrams ? ["udp"] : [];
   }
 
-  speaksDatagrams(to: Address, speaks: boolean): void {
-    this.#routes.speaksDatagrams(to, speaks);
+  speaksDatagrams(to: Address, speaks: boolean, sessions = false): void {
+    this.#routes.speaksDatagrams(to, speaks, sessions);
   }
 
   request(to: Address, message: Message, options: RequestOptions): Promise<Reply> {

@@ -57,8 +57,8 @@ class SessionsFirst implements Carrier<AnyType> {
     this.#options.sessions.end(nodeId);
   }
 
-  speaksDatagrams(to: Address, speaks: boolean): void {
-    this.#options.base.speaksDatagrams?.(to, speaks);
+  speaksDatagrams(to: Address, speaks: boolean, sessions?: boolean): void {
+    this.#options.base.speaksDatagrams?.(to, speaks, sessions);
   }
 
   request(to: Target, message: Message<AnyType>, options: RequestOptions): Promise<Reply> {

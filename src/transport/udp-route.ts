@@ -25,6 +25,8 @@ export interface UdpRouteContext {
 
 export class UdpRoute {
   readonly path: UdpPath;
+  /** Whether an idle HTTP connection is to show the end of the process. */
+  keepsHttp = true;
   readonly #context: UdpRouteContext;
   /** Until when a type goes over HTTP, because answers to it do not fit; milliseconds. */
   readonly #elsewhereUntilMs = new Map<MessageType, number>();
@@ -51,7 +53,7 @@ export class UdpRoute {
   ask(message: Message, options: RequestOptions, onReply: (reply: Reply) => void): void {
     const { monotonicMs, onDatagrams } = this.#context;
     const startMs = monotonicMs();
-    if (startMs - this.#httpMs > KEEP_HTTP_MS) this.#keepHttp();
+    if (this.keepsHttp && startMs - this.#httpMs > KEEP_HTTP_MS) this.#keepHttp();
     this.path.ask(message, options, (reply) => {
       if (reply.kind === "silent" || reply.kind === "elsewhere") {
         const nowMs = monotonicMs();

@@ -30,13 +30,14 @@ export class UdpRoutes {
   }
 
   /** A peer has said, signed, whether it takes datagrams. */
-  speaksDatagrams(to: Address, speaks: boolean): void {
+  speaksDatagrams(to: Address, speaks: boolean, sessions: boolean): void {
     const name = nameOf(to);
     if (!speaks) {
       this.#forget(name);
     } else if (!this.#closed) {
-      const { path } = this.#routes.get(name) ?? this.#open(name, to);
-      path.invite();
+      const route = this.#routes.get(name) ?? this.#open(name, to);
+      route.keepsHttp = !sessions;
+      route.path.invite();
     }
   }
 

@@ -21,6 +21,8 @@ export interface ProcessOptions {
   readonly receive?: { readonly mode: "blocks" | "awaits"; readonly ms: number } | undefined;
   /** Added to the environment of the process. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Network namespace to run in. @default that of this process */
+  readonly namespace?: string | undefined;
 }
 
 export interface ProcessEvent {
@@ -68,11 +70,17 @@ export class ProcessNode {
   #port = 0;
 
   /** @internal See {@link startProcessNode}. */
-  constructor(nodeId: string, env: Readonly<Record<string, string>>) {
+  constructor(nodeId: string, { env = {}, namespace }: ProcessOptions) {
     this.nodeId = nodeId;
+    // `ip netns exec` becomes what it starts: the same process, with the same channel to us.
+    const into =
+      namespace === undefined
+        ? {}
+        : { execPath: "ip", execArgv: ["netns", "exec", namespace, process.execPath] };
     this.#process = fork(WORKER, [], {
       serialization: "advanced",
       execArgv: [],
+      ...into,
       env: { ...process.env, ...env },
     });
     alive.add(this.#process);
@@ -220,7 +228,7 @@ export async function startProcessNode(
   options: ProcessOptions = {},
 ): Promise<ProcessNode> {
   checkBuild();
-  const node = new ProcessNode(config.nodeId, options.env ?? {});
+  const node = new ProcessNode(config.nodeId, options);
   try {
     await node.start(config, options);
   } catch (error) {

@@ -29,6 +29,13 @@ describe("A request on a session", () => {
     expect(core.core.member("bob")?.heardMs).toBe(core.nowMs);
   });
 
+  it("proves that its sender lives: no recording comes on a session", () => {
+    const { core, bob } = withBob();
+    core.run(1_000);
+    bob.ask(core, NativeType.ALIVE);
+    expect(core.core.member("bob")?.provenMs).toBe(core.nowMs);
+  });
+
   it("of a node that has not said HELLO is refused, so that it does", () => {
     const { core } = withBob();
     const eve = new SessionPuppet("eve", "10.0.0.9");

@@ -165,6 +165,18 @@ describe("Datagrams first", () => {
     }
   });
 
+  it.for([
+    { sessions: false, overHttp: 1 },
+    { sessions: true, overHttp: 0 },
+  ])("uses HTTP now and then where no session shows the end of a process: %o", async (peer) => {
+    const scene = new Scene();
+    scene.carrier.speaksDatagrams(scene.to, true, peer.sessions);
+    await pass(10);
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    await pass(46_000);
+    expect(await scene.ask()).toMatchObject({ overHttp: peer.overHttp, byDatagram: 1 });
+  });
+
   it("goes over HTTP again once the peer takes datagrams no more", async () => {
     const scene = new Scene();
     await scene.connect();
