@@ -28,6 +28,7 @@ import { NativeServing, type Served } from "./native-serving.ts";
 import { OwnSightings } from "./own-sightings.ts";
 import { OwnState } from "./own-state.ts";
 import { PeerLists } from "./peer-lists.ts";
+import { PeerMemory, type RememberedPeer } from "./peer-memory.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
 import { Relays } from "./relays.ts";
@@ -59,6 +60,8 @@ export interface CoreOptions {
   readonly whitelist?: readonly WhitelistEntry[];
   /** Versions up to this one may have been shown in an earlier life; Unix seconds. */
   readonly mark?: number | undefined;
+  /** What the last effect `remember` of an earlier life held. @default none */
+  readonly remembered?: readonly RememberedPeer[] | undefined;
   /** First digits of a hash of the network key, for messages; undefined without a key. */
   readonly keyId?: string | undefined;
   /** Times that are not as in {@link DEFAULT_SETTINGS}. */
@@ -103,6 +106,7 @@ export class NodeCore {
   readonly #relays: Relays;
   readonly #goodbye: Goodbye;
   readonly #serving: NativeServing;
+  readonly #memory: PeerMemory;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
@@ -132,6 +136,7 @@ export class NodeCore {
       this.#mark,
     );
     this.#members = new Members(kernel);
+    this.#memory = new PeerMemory(kernel, this.#members, nodeId, options.remembered ?? []);
     this.#alerts = new Alerts(kernel);
     this.#trust = new Trust(
       kernel,
@@ -220,6 +225,7 @@ export class NodeCore {
       peerLists: this.#peerLists,
       directory,
       relays: this.#relays,
+      trust: this.#trust,
       keyId,
     });
     this.#liveness = new Liveness(
@@ -387,7 +393,8 @@ export class NodeCore {
     for (const nodeId of this.#trust.unclaimed()) this.#alerts.raise(unclaimed(nodeId), nodeId);
     this.#replication.flush();
     this.#liveness.start();
-    this.#joining.start(input.bootstrap);
+    this.#memory.start();
+    this.#joining.start(input.bootstrap, this.#memory.remembered);
   }
 
   #write(changes: ReadonlyMap<string, string | undefined>): void {
@@ -404,6 +411,7 @@ export class NodeCore {
     this.#trust.forget(nodeId);
     const member = this.#members.get(nodeId);
     if (member !== undefined) this.#members.remove(member);
+    this.#memory.forget(nodeId);
     this.#kernel.emit({ kind: "end-session", nodeId });
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_NATIVE_DOWNGRADE");
   }
@@ -412,6 +420,7 @@ export class NodeCore {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#liveness.stop();
+    this.#memory.leave();
     this.#replication.flush();
     this.#kernel.spawn(this.#sayGoodbye());
   }

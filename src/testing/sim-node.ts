@@ -8,6 +8,7 @@ import {
   type Input,
   isPresent,
   NodeCore,
+  type RememberedPeer,
   SESSION_FEATURE,
 } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
@@ -24,6 +25,8 @@ export interface SimDisk {
   mark: number | undefined;
   /** Peers that use sessions. */
   readonly natives: Set<string>;
+  /** Whom it looks for when it starts again. */
+  peers: readonly RememberedPeer[];
 }
 
 /** What a node asks of the simulation around it. */
@@ -116,6 +119,7 @@ export class SimNode implements SimHost {
       candidates: [options.address],
       pins: options.disk.pins,
       natives: options.disk.natives,
+      remembered: options.disk.peers,
       mark: options.disk.mark,
       keyId: options.keyId,
       whitelist: options.whitelist.map((entry) => {
@@ -203,6 +207,9 @@ export class SimNode implements SimHost {
         break;
       case "mark":
         disk.mark = effect.version;
+        break;
+      case "remember":
+        disk.peers = effect.peers;
         break;
       case "datagrams":
         this.datagrams?.speaksDatagrams(effect.to, effect.speaks);

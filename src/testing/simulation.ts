@@ -306,7 +306,8 @@ export class Simulation {
   }
 
   #newDisk(): SimDisk {
-    return { keyPair: this.newKeyPair(), pins: new Map(), mark: undefined, natives: new Set() };
+    const pins = new Map();
+    return { keyPair: this.newKeyPair(), pins, mark: undefined, natives: new Set(), peers: [] };
   }
 
   /** An identity, from the seed. */
