@@ -16,6 +16,9 @@ import { Turn, type Turns } from "./turns.ts";
 /** By then a Python peer has surely read our answer to its HELLO and pinned our key. */
 const PYTHON_PINS_MS = 2_000;
 
+/** A node that said goodbye needs a moment to come back. */
+const LEAVER_MS = 5_000;
+
 export class Pursuits {
   readonly #parts: JoiningParts;
   readonly #meetings: Meetings;
@@ -48,9 +51,9 @@ export class Pursuits {
     else this.#begin(member, PYTHON_PINS_MS);
   }
 
-  /** The same for a member that has said goodbye: it needs a moment to come back. */
+  /** The same for a member that has said goodbye. */
   pursueLeaver(member: Member): void {
-    if (!this.#pursuits.has(member)) this.#begin(member, this.#parts.kernel.settings.retryMaxMs);
+    if (!this.#pursuits.has(member)) this.#begin(member, LEAVER_MS);
   }
 
   #begin(member: Member, firstPauseMs: number): void {

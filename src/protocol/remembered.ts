@@ -24,12 +24,7 @@ export class Remembered {
   readonly #onMet: (at: Address) => void;
 
   /** @param onMet Somebody answered, and is listed. */
-  constructor(
-    parts: JoiningParts,
-    meetings: Meetings,
-    turns: Turns,
-    onMet: (at: Address) => void,
-  ) {
+  constructor(parts: JoiningParts, meetings: Meetings, turns: Turns, onMet: (at: Address) => void) {
     this.#parts = parts;
     this.#meetings = meetings;
     this.#turns = turns;
