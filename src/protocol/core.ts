@@ -17,6 +17,7 @@ import { type Flow, run } from "./flow.ts";
 import { Goodbye } from "./goodbye.ts";
 import { Greeting } from "./greeting.ts";
 import type { Effect, Input, Instant } from "./input.ts";
+import { Isolation } from "./isolation.ts";
 import { Joining } from "./joining.ts";
 import { Kernel } from "./kernel.ts";
 import { Liveness } from "./liveness.ts";
@@ -107,6 +108,7 @@ export class NodeCore {
   readonly #goodbye: Goodbye;
   readonly #serving: NativeServing;
   readonly #memory: PeerMemory;
+  readonly #isolation: Isolation;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
@@ -136,6 +138,7 @@ export class NodeCore {
       this.#mark,
     );
     this.#members = new Members(kernel);
+    this.#isolation = new Isolation(kernel, this.#members);
     this.#memory = new PeerMemory(kernel, this.#members, nodeId, options.remembered ?? []);
     this.#alerts = new Alerts(kernel);
     this.#trust = new Trust(
@@ -337,6 +340,7 @@ export class NodeCore {
     this.#take(input);
     // A write may be one of many in this turn, which make one version: what is due can wait.
     if (input.kind !== "write") this.#kernel.fireTimers();
+    this.#isolation.look();
     this.#keepMark();
     return this.#kernel.takeEffects();
   }
@@ -394,7 +398,9 @@ export class NodeCore {
     this.#replication.flush();
     this.#liveness.start();
     this.#memory.start();
-    this.#joining.start(input.bootstrap, this.#memory.remembered);
+    const { remembered } = this.#memory;
+    this.#isolation.start(input.bootstrap.length + remembered.length > 0);
+    this.#joining.start(input.bootstrap, remembered);
   }
 
   #write(changes: ReadonlyMap<string, string | undefined>): void {
@@ -421,6 +427,7 @@ export class NodeCore {
     this.#isLeaving = true;
     this.#liveness.stop();
     this.#memory.leave();
+    this.#isolation.stop();
     this.#replication.flush();
     this.#kernel.spawn(this.#sayGoodbye());
   }

@@ -1,5 +1,6 @@
 /** The table of all other nodes, and the one place where their status changes. */
 import type { DsnError } from "../errors.ts";
+import { Damping } from "./damping.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { Kernel } from "./kernel.ts";
@@ -16,9 +17,12 @@ export class Members {
   readonly #unproven = new Map<string, number>();
   /** Changes whenever the list of present members does; signed lists are cached by it. */
   revision = 0;
+  /** What is told of those that come and go. */
+  readonly damping: Damping;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.damping = new Damping(kernel);
   }
 
   get(nodeId: string): Member | undefined {
@@ -110,7 +114,8 @@ export class Members {
     } else if (wasPresent && !isPresent(member)) {
       this.#kernel.event({ name: "peer:leave", member, reason });
     }
-    this.#kernel.event({ name: "peer:status", member, before });
+    const known = this.damping.changed(member, before);
+    if (known !== undefined) this.#kernel.event({ name: "peer:status", member, before: known });
   }
 
   /** A state that came while its owner was not present shows when the owner is. */

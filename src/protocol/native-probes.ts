@@ -50,7 +50,13 @@ export class NativeProbes {
     this.rounds = new ProbeRounds(kernel, members, probe);
     this.rumours = new Rumours(kernel, members, probe);
     const { rumours } = this;
-    this.#suspicions = new Suspicions({ kernel, relays, rumours, question: this.#question });
+    this.#suspicions = new Suspicions({
+      kernel,
+      relays,
+      rumours,
+      question: this.#question,
+      holdMs: (member) => members.damping.holdMs(member),
+    });
   }
 
   /**

@@ -39,7 +39,7 @@ export interface PeerCache {
    * Replaces what is stored. However many calls come while one is being written, the last is
    * written next, and all of them resolve.
    *
-   * @param peers At most {@link CACHED_PEERS_MAX}, what matters most first; the rest is left out.
+   * @param peers At most 1,000, what matters most first; the rest is left out.
    * @throws {DsnError} `DSN_PEER_CACHE` when it cannot be written; what was stored is as it was.
    */
   save(peers: readonly CachedPeer[]): Promise<void>;

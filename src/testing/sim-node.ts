@@ -94,6 +94,10 @@ export class SimNode implements SimHost {
   running = true;
   /** Stopped as by SIGSTOP; see {@link Simulation.pause}. */
   paused = false;
+  /** When a pause began in which its monotonic clock stands still. */
+  #pausedAtMs: number | undefined;
+  /** How far its monotonic clock has fallen behind. */
+  #sleptMs = 0;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
   readonly #world: SimWorld;
@@ -148,9 +152,11 @@ export class SimNode implements SimHost {
       return;
     }
     if (input.kind === "connection-lost") this.datagrams?.connectionLost(input.to);
-    const now = { monotonicMs: this.#world.nowMs(), unixSeconds: this.unixSeconds };
+    const monotonicMs = this.#world.nowMs() - this.#sleptMs;
+    const now = { monotonicMs, unixSeconds: this.unixSeconds };
     for (const effect of this.core.step(input, now)) this.#carryOut(effect);
-    this.#world.wakeAt(this, this.core.wakeAt);
+    const { wakeAt } = this.core;
+    this.#world.wakeAt(this, wakeAt === undefined ? undefined : wakeAt + this.#sleptMs);
     this.#world.stepped(this, input);
   }
 
@@ -168,9 +174,18 @@ export class SimNode implements SimHost {
     this.step({ kind: "stranger", from });
   }
 
+  /** Stops until {@link resume}. @param sleeps Its monotonic clock stops too. */
+  pause(sleeps: boolean): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.#pausedAtMs = sleeps ? this.#world.nowMs() : undefined;
+  }
+
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
+    if (this.#pausedAtMs !== undefined) this.#sleptMs += this.#world.nowMs() - this.#pausedAtMs;
+    this.#pausedAtMs = undefined;
     const held = this.#held.splice(0);
     const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
     for (const input of held.filter(isTimeout)) this.step(input);
