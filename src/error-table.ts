@@ -393,7 +393,7 @@ export const ERROR_TABLE = {
     causes: [
       "the network of this machine is down, or it is on another one now",
       "all other nodes have stopped",
-      "nobody was reached since the start: `error.causes` says why",
+      "nobody was reached since the start: the warning `DSN_NO_BOOTSTRAP` says why",
     ],
     fix: [
       "check the network of this machine; the node keeps trying and joins again by itself",

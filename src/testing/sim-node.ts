@@ -156,7 +156,9 @@ export class SimNode implements SimHost {
     const now = { monotonicMs, unixSeconds: this.unixSeconds };
     for (const effect of this.core.step(input, now)) this.#carryOut(effect);
     const { wakeAt } = this.core;
-    this.#world.wakeAt(this, wakeAt === undefined ? undefined : wakeAt + this.#sleptMs);
+    // A little later: sums of fractions are not exact, and a wake too early asks for another at once.
+    const lateMs = this.#sleptMs === 0 ? 0 : this.#sleptMs + 0.001;
+    this.#world.wakeAt(this, wakeAt === undefined ? undefined : wakeAt + lateMs);
     this.#world.stepped(this, input);
   }
 
