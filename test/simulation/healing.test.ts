@@ -74,26 +74,3 @@ describe("Two halves", () => {
     simulation.verify();
   });
 });
-
-describe("What nodes that are gone cost", () => {
-  it("does not grow with how many they are, and each has its turn", () => {
-    const gone = names(60);
-    const simulation = sessionNetwork(["a", "b", ...gone], { delayMs: [1, 2] });
-    simulation.closesConnections = false;
-    for (const name of gone) simulation.crash(name);
-    const { network } = simulation;
-    // Silence, as of machines that are off, takes each attempt two seconds.
-    partition(simulation, ["a", "b"], gone);
-    simulation.run(2 * MINUTE_MS);
-    expect(simulation.node("a").present()).toEqual(["b"]);
-    const hellos = () => simulation.carrier.sent.get("a HELLO") ?? 0;
-    const before = hellos();
-    simulation.run(MINUTE_MS);
-    const perMinute = hellos() - before;
-    expect(perMinute).toBeGreaterThan(300);
-    expect(perMinute).toBeLessThan((60 / 2) * 16 + 20);
-    network.mend();
-    for (const name of gone) simulation.restart(name, { join: [] });
-    expect(simulation.converge(15_000)).toBeLessThan(15_000);
-  });
-});
