@@ -16,7 +16,7 @@ export type ErrorFamily = "usage" | "network" | "peer";
  * - `call`: a method of a node throws it, or its promise is rejected with it.
  * - `warning`: the event `warning` brings it, and the node goes on.
  * - `reason`: it is why a peer is not there: `peerInfo().reason`, `peer:leave`, `peer:status`, and
- *   the `causes` of `DSN_NO_BOOTSTRAP`.
+ *   the `causes` of `DSN_NO_BOOTSTRAP`; or why nobody is: the event `isolated`.
  * - `command`: the `dsn` command tells it; the library never does.
  */
 export type ErrorPlace = "start" | "call" | "warning" | "reason" | "command";
@@ -182,6 +182,21 @@ export const ERROR_TABLE = {
       "let the user that runs the node own, read and write the folder",
       "put the key file back from a backup",
       "or move it away: a new identity is made, which peers refuse until they forget the old one",
+    ],
+  },
+  DSN_PEER_CACHE: {
+    family: "usage",
+    exit: 1,
+    met: ["warning"],
+    says: "The list of peers known from before cannot be read or written",
+    causes: [
+      "`<id>.peers` in the credentials folder was damaged or edited; it counts as empty then",
+      "the folder belongs to another user, or is on a read-only or full disk",
+    ],
+    fix: [
+      "a damaged list needs nothing: it is written anew when the node has met its peers",
+      "let the user that runs the node write to the folder",
+      "or do without: `peerCache: false`, `dsn start --no-peer-cache`",
     ],
   },
   DSN_CALLBACK_FAILED: {
@@ -369,6 +384,21 @@ export const ERROR_TABLE = {
       "each refused or did not answer for a reason of its own, which `error.causes` has",
     ],
     fix: ["start one of them", "else do what the fixes of `error.causes` say"],
+  },
+  DSN_ISOLATED: {
+    family: "network",
+    exit: 5,
+    met: ["reason"],
+    says: "No other node is reached any more",
+    causes: [
+      "the network of this machine is down, or it is on another one now",
+      "all other nodes have stopped",
+      "nobody was reached since the start: the warning `DSN_NO_BOOTSTRAP` says why",
+    ],
+    fix: [
+      "check the network of this machine; the node keeps trying and joins again by itself",
+      "else do what the fixes of `error.causes` say",
+    ],
   },
   DSN_UDP_BLOCKED: {
     family: "network",

@@ -59,10 +59,13 @@ export {
   createFileCredentialStore,
   type FileCredentialStoreOptions,
 } from "./storage/file-credential-store.ts";
+export { createFilePeerCache, type FilePeerCacheOptions } from "./storage/file-peer-cache.ts";
 export {
   createMemoryCredentialStore,
   type MemoryCredentialStoreOptions,
 } from "./storage/memory-credential-store.ts";
+export { createMemoryPeerCache } from "./storage/memory-peer-cache.ts";
+export type { CachedPeer, CachedPeers, PeerCache } from "./storage/peer-cache.ts";
 export type {
   Address,
   Carrier,

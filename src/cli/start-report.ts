@@ -19,6 +19,8 @@ export interface Report {
   joined(event: DSNodeEvents["joined"], peers: readonly string[]): void;
   peerJoined(peer: DSNodeEvents["peer:join"]): void;
   peerLeft(peer: PeerInfo): void;
+  isolated(event: DSNodeEvents["isolated"]): void;
+  connected(event: DSNodeEvents["connected"]): void;
   changed(change: StateChange): void;
   received(message: DataMessage): void;
   warned(warning: Warning): void;
@@ -59,6 +61,15 @@ export class HumanReport implements Report {
     const why = reason === undefined ? "" : `  ${reason.code}  ${printable(reason.message)}`;
     const how = status === "left" ? "  it said goodbye" : why;
     this.#line("red", "leave", `${printable(nodeId)}${how}`);
+  }
+
+  isolated({ reason }: DSNodeEvents["isolated"]): void {
+    const { code, message, why } = reason;
+    this.#line("red", "alone", `${printable(message)}: ${printable(why ?? "")}  ${code}`);
+  }
+
+  connected({ isolatedMs }: DSNodeEvents["connected"]): void {
+    this.#line("green", "again", `not alone any more, after ${Math.round(isolatedMs / 1_000)} s`);
   }
 
   changed({ nodeId, added, updated, removed, current, previous }: StateChange): void {
@@ -154,6 +165,14 @@ export class JsonReport implements Report {
     this.#event("peer:leave", { ...peerFields(peer), status, reason });
   }
 
+  isolated({ reason }: DSNodeEvents["isolated"]): void {
+    this.#event("isolated", { reason: toProblem(reason) });
+  }
+
+  connected({ isolatedMs }: DSNodeEvents["connected"]): void {
+    this.#event("connected", { isolatedMs: Math.round(isolatedMs) });
+  }
+
   changed({ nodeId, current, previous, removed, updatedAt }: StateChange): void {
     this.#event("state:update", {
       node: nodeId,
@@ -189,6 +208,8 @@ export function connect(server: DSNodeServer, report: Report): void {
   server.on("joined", (event) => report.joined(event, server.remotePeers()));
   server.on("peer:join", (peer) => report.peerJoined(peer));
   server.on("peer:leave", (peer) => report.peerLeft(peer));
+  server.on("isolated", (event) => report.isolated(event));
+  server.on("connected", (event) => report.connected(event));
   server.on("state:update", (change) => report.changed(change));
   server.on("data", (message) => report.received(message));
   server.on("warning", (warning) => report.warned(warning));

@@ -32,7 +32,8 @@ export async function start(flags: StartFlags, output: Output): Promise<void> {
     report.listening({ server, isNew, keyFile: flags.keyFile });
   };
   // Listeners are called in order: whatever happens first, where the node listens is told before.
-  for (const event of ["joined", "peer:join", "state:update", "data", "warning"] as const) {
+  const events = ["joined", "peer:join", "isolated", "state:update", "data", "warning"] as const;
+  for (const event of events) {
     server.on(event, tellListening);
   }
   connect(server, report);

@@ -9,6 +9,7 @@ import { parseNetworkKey } from "../crypto/network-key.ts";
 import { loadSignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
 import { createFileCredentialStore } from "../storage/file-credential-store.ts";
+import { createFilePeerCache } from "../storage/file-peer-cache.ts";
 import type { Address } from "../transport/carrier.ts";
 import { createDatagramsFirst } from "../transport/datagrams-first.ts";
 import { createHttpCarrier } from "../transport/http-carrier.ts";
@@ -32,8 +33,12 @@ export function buildParts(
   const engine = given.engine ?? loadSignatureEngine();
   const { credentialDir: directory, nodeId, aesKey } = config;
   const store = given.store ?? createFileCredentialStore({ directory, nodeId, engine });
+  // Who keeps the keys elsewhere wants nothing on this disk.
+  const isOnDisk = given.store === undefined && config.peerCache;
+  const peers = given.peers ?? (isOnDisk ? createFilePeerCache({ directory, nodeId }) : undefined);
+  const kept = { ...given, engine, store, peers };
   if (given.carrier !== undefined) {
-    return { parts: { ...given, engine, store, carrier: given.carrier }, httpServer: undefined };
+    return { parts: { ...kept, carrier: given.carrier }, httpServer: undefined };
   }
   const networkKey = aesKey === undefined ? undefined : parseNetworkKey(aesKey);
   const seal =
@@ -44,6 +49,6 @@ export function buildParts(
     : http;
   const sessions = new SessionCarrier({ networkKey });
   const carrier = createSessionsFirst({ base, http, sessions });
-  const parts = { ...given, engine, store, carrier };
+  const parts = { ...kept, carrier };
   return { parts, httpServer: http.httpServer };
 }

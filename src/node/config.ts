@@ -55,6 +55,11 @@ export interface DSNodeConfigInput {
    * that do not, or that they do not get through to, are reached over HTTP. @default true
    */
   readonly udp?: boolean | undefined;
+  /**
+   * Keep a list of peers beside the keys, so that a restarted node finds them also when no bootstrap
+   * node is there. @default true
+   */
+  readonly peerCache?: boolean | undefined;
 }
 
 const endpointSchema = z.union([
@@ -99,6 +104,7 @@ const schema = z.strictObject({
     .default([]),
   bind: z.string().refine(isHostAddress, "must be an IP address or a host name").optional(),
   udp: z.boolean().default(true),
+  peerCache: z.boolean().default(true),
 });
 
 /** The reference's name of each field, and ours. */
@@ -113,6 +119,7 @@ const SNAKE_CASE = {
   whitelist_node_ids: "whitelistNodeIds",
   bind: "bind",
   udp: "udp",
+  peer_cache: "peerCache",
 } as const;
 
 type FieldName = (typeof SNAKE_CASE)[keyof typeof SNAKE_CASE];
@@ -148,6 +155,8 @@ export class DSNodeConfig {
   readonly bind: string | undefined;
   /** Whether small messages may travel in datagrams. */
   readonly udp: boolean;
+  /** Whether peers are kept on disk for the next start. */
+  readonly peerCache: boolean;
 
   /** @throws {DsnError} `DSN_CONFIG` or `DSN_KEY_FORMAT`, naming the field, its value and the rule. */
   constructor(input: DSNodeConfigInput) {
@@ -163,6 +172,7 @@ export class DSNodeConfig {
     this.whitelistNodeIds = parsed.whitelistNodeIds;
     this.bind = parsed.bind;
     this.udp = parsed.udp;
+    this.peerCache = parsed.peerCache;
   }
 
   /**
@@ -200,6 +210,7 @@ export class DSNodeConfig {
     };
     if (this.bind !== undefined) dict["bind"] = this.bind;
     if (!this.udp) dict["udp"] = false;
+    if (!this.peerCache) dict["peer_cache"] = false;
     return dict;
   }
 }

@@ -20,6 +20,7 @@ import {
   type Settings,
 } from "../protocol/index.ts";
 import type { CredentialStore, Credentials } from "../storage/credential-store.ts";
+import type { CachedPeer, PeerCache } from "../storage/peer-cache.ts";
 import type {
   Address,
   Carrier,
@@ -45,6 +46,8 @@ export interface DSNodeParts {
   readonly carrier: Carrier<AnyType>;
   /** What keeps the identity and the keys of peers. */
   readonly store: CredentialStore;
+  /** What keeps peers from one run to the next. @default a file beside the keys, if they are files */
+  readonly peers?: PeerCache | undefined;
   /** What signs and verifies. @default the fastest that this machine has */
   readonly engine?: SignatureEngine | undefined;
   /** Times of the protocol that are not as usual. */
@@ -119,8 +122,9 @@ export class DSNode {
    */
   async start(state: ReadonlyMap<string, string> = new Map()): Promise<void> {
     this.#checkNotStopped("start");
-    const { carrier, store } = this.#parts;
+    const { carrier, store, peers } = this.#parts;
     const credentials = await store.load();
+    const cached = await peers?.load();
     this.#checkNotStopped("start");
     this.#keyPair = credentials.keyPair;
     const bind = this.#bindAddress();
@@ -132,9 +136,10 @@ export class DSNode {
       this.#inputs.push(...inputs);
       this.#takeIn();
     });
-    this.#core = this.#createCore(credentials, bound.port, machineAddresses(bind));
+    this.#core = this.#createCore(credentials, cached?.peers, bound.port, machineAddresses(bind));
     this.#identify(this.#core, credentials.keyPair);
     for (const { file, why } of credentials.skipped) debug("%s was left out: %s", file, why);
+    if (cached?.problem !== undefined) this.warn(cached.problem);
     const bootstrap = this.config.bootstrapNodes.map(({ address, port }) => ({ address, port }));
     await new Promise<void>((resolve) => {
       // In a large network of slow nodes the first round may take long; the caller need not wait.
@@ -159,7 +164,12 @@ export class DSNode {
     };
   }
 
-  #createCore(credentials: Credentials, port: number, candidates: readonly string[]): NodeCore {
+  #createCore(
+    credentials: Credentials,
+    remembered: readonly CachedPeer[] | undefined,
+    port: number,
+    candidates: readonly string[],
+  ): NodeCore {
     const { carrier, features, settings } = this.#parts;
     const { keyPair, pins, natives, mark } = credentials;
     return new NodeCore({
@@ -170,6 +180,7 @@ export class DSNode {
       candidates,
       pins,
       natives,
+      remembered,
       whitelist: this.config.whitelistNodeIds.flatMap((entry) => parseWhitelistEntry(entry) ?? []),
       mark,
       keyId: this.keyId,
@@ -210,6 +221,7 @@ export class DSNode {
     this.#crypto?.stop();
     await this.#parts.carrier.close();
     await this.#parts.store.close();
+    await this.#parts.peers?.close();
     for (const settle of this.#sends.values()) settle(stoppedError("send"));
     this.#sends.clear();
     this.#onFirstRound?.();
@@ -385,6 +397,9 @@ export class DSNode {
         break;
       case "mark":
         this.#stored(this.#parts.store.saveMark(effect.version));
+        break;
+      case "remember":
+        if (this.#parts.peers !== undefined) this.#stored(this.#parts.peers.save(effect.peers));
         break;
       case "datagrams":
         this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);

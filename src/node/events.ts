@@ -57,6 +57,14 @@ export interface DSNodeEvents {
   "state:update": StateChange;
   /** This node changed its own state. */
   "state:local": StateChange;
+  /**
+   * This node is alone: the last of its peers is gone, or it met nobody within 10 s of the start
+   * though it knew whom to try. Told once; it goes on trying, and `connected` ends it.
+   * `reason` is `DSN_ISOLATED`; its `causes` say why each of the last peers is not reached.
+   */
+  isolated: { readonly reason: DsnError };
+  /** After `isolated`: somebody is there again. How long it was alone, in milliseconds. */
+  connected: { readonly isolatedMs: number };
   /** A node sent bytes. */
   data: DataMessage;
   /**

@@ -115,6 +115,12 @@ export class Teller {
         this.events.emit(name, toStateChange(owner, change, version, local));
         break;
       }
+      case "isolated":
+        this.events.emit("isolated", { reason: event.reason });
+        break;
+      case "connected":
+        this.events.emit("connected", { isolatedMs: event.isolatedMs });
+        break;
       case "data":
         this.events.emit("data", { from: event.from, data: event.data });
         break;

@@ -10,10 +10,16 @@ import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
 import type { Member } from "./member.ts";
 import { createPauses } from "./pauses.ts";
+import type { RememberedPeer } from "./peer-memory.ts";
+import type { Remembered } from "./remembered.ts";
+
+/** Whoever starts waits no longer for peers of an earlier life, which may all be gone. */
+const REMEMBERED_MS = 2_500;
 
 export class Bootstrap {
   readonly #parts: JoiningParts;
   readonly #meetings: Meetings;
+  readonly #remembered: Remembered;
   /** Why each endpoint did not let us in at the last attempt. */
   readonly #troubles = new Map<string, DsnError>();
   /** Who answered at an endpoint: a name leads to a member that we call by its number. */
@@ -24,18 +30,23 @@ export class Bootstrap {
   /** Which reasons were told last: told again when they change, not each time they repeat. */
   #told = "";
 
-  constructor(parts: JoiningParts, meetings: Meetings) {
+  constructor(parts: JoiningParts, meetings: Meetings, remembered: Remembered) {
     this.#parts = parts;
     this.#meetings = meetings;
+    this.#remembered = remembered;
   }
 
-  start(bootstrap: readonly Address[]): void {
+  /** @param remembered Peers of an earlier life, newest first: tried when all others have been. */
+  start(bootstrap: readonly Address[], remembered: readonly RememberedPeer[]): void {
     this.#count = bootstrap.length;
-    this.#parts.kernel.spawn(this.#firstRound(bootstrap));
+    this.#parts.kernel.spawn(this.#firstRound(bootstrap, remembered));
   }
 
-  *#firstRound(bootstrap: readonly Address[]): Flow {
+  *#firstRound(bootstrap: readonly Address[], remembered: readonly RememberedPeer[]): Flow {
     const ends = yield* all(bootstrap.map((endpoint) => this.#joinThrough(endpoint)));
+    // Those that the bootstrap nodes know are met by now; others may be on an island of their own.
+    if (this.#joined) this.#parts.kernel.spawn(this.#remembered.seek(remembered));
+    else yield* this.#parts.kernel.within(REMEMBERED_MS, this.#remembered.seek(remembered));
     this.#parts.kernel.event({ name: "first-round" });
     this.#firstRoundOver = true;
     this.#raiseNoBootstrap();
@@ -73,7 +84,7 @@ export class Bootstrap {
       yield* this.#meetings.meet(greeted.member);
       this.#troubles.delete(formatAddress(endpoint));
       this.#answered.set(formatAddress(endpoint), greeted.member);
-      this.#noteJoined(endpoint);
+      this.noteJoined(endpoint);
       return "joined";
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
@@ -87,7 +98,8 @@ export class Bootstrap {
     }
   }
 
-  #noteJoined(through: Address): void {
+  /** Somebody let us in there. */
+  noteJoined(through: Address): void {
     this.#parts.alerts.clear("", "DSN_NO_BOOTSTRAP");
     if (this.#joined) return;
     this.#joined = true;

@@ -17,6 +17,7 @@ import { type Flow, run } from "./flow.ts";
 import { Goodbye } from "./goodbye.ts";
 import { Greeting } from "./greeting.ts";
 import type { Effect, Input, Instant } from "./input.ts";
+import { Isolation } from "./isolation.ts";
 import { Joining } from "./joining.ts";
 import { Kernel } from "./kernel.ts";
 import { Liveness } from "./liveness.ts";
@@ -30,6 +31,7 @@ import { Overlay } from "./overlay.ts";
 import { OwnSightings } from "./own-sightings.ts";
 import { OwnState } from "./own-state.ts";
 import { PeerLists } from "./peer-lists.ts";
+import { PeerMemory, type RememberedPeer } from "./peer-memory.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
 import { Relays } from "./relays.ts";
@@ -61,6 +63,8 @@ export interface CoreOptions {
   readonly whitelist?: readonly WhitelistEntry[];
   /** Versions up to this one may have been shown in an earlier life; Unix seconds. */
   readonly mark?: number | undefined;
+  /** What the last effect `remember` of an earlier life held. @default none */
+  readonly remembered?: readonly RememberedPeer[] | undefined;
   /** First digits of a hash of the network key, for messages; undefined without a key. */
   readonly keyId?: string | undefined;
   /** Times that are not as in {@link DEFAULT_SETTINGS}. */
@@ -105,6 +109,8 @@ export class NodeCore {
   readonly #relays: Relays;
   readonly #goodbye: Goodbye;
   readonly #serving: NativeServing;
+  readonly #memory: PeerMemory;
+  readonly #isolation: Isolation;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
@@ -134,6 +140,8 @@ export class NodeCore {
       this.#mark,
     );
     this.#members = new Members(kernel);
+    this.#isolation = new Isolation(kernel, this.#members);
+    this.#memory = new PeerMemory(kernel, this.#members, nodeId, options.remembered ?? []);
     this.#alerts = new Alerts(kernel);
     this.#trust = new Trust(
       kernel,
@@ -245,6 +253,7 @@ export class NodeCore {
       directory,
       relays: this.#relays,
       overlay,
+      trust: this.#trust,
       keyId,
     });
     this.#liveness = new Liveness(
@@ -359,6 +368,7 @@ export class NodeCore {
     this.#take(input);
     // A write may be one of many in this turn, which make one version: what is due can wait.
     if (input.kind !== "write") this.#kernel.fireTimers();
+    this.#isolation.look();
     this.#keepMark();
     return this.#kernel.takeEffects();
   }
@@ -415,7 +425,10 @@ export class NodeCore {
     for (const nodeId of this.#trust.unclaimed()) this.#alerts.raise(unclaimed(nodeId), nodeId);
     this.#replication.flush();
     this.#liveness.start();
-    this.#joining.start(input.bootstrap);
+    this.#memory.start();
+    const { remembered } = this.#memory;
+    this.#isolation.start(input.bootstrap.length + remembered.length > 0);
+    this.#joining.start(input.bootstrap, remembered);
   }
 
   #write(changes: ReadonlyMap<string, string | undefined>): void {
@@ -432,6 +445,7 @@ export class NodeCore {
     this.#trust.forget(nodeId);
     const member = this.#members.get(nodeId);
     if (member !== undefined) this.#members.remove(member);
+    this.#memory.forget(nodeId);
     this.#kernel.emit({ kind: "end-session", nodeId });
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_NATIVE_DOWNGRADE");
   }
@@ -440,6 +454,8 @@ export class NodeCore {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#liveness.stop();
+    this.#memory.leave();
+    this.#isolation.stop();
     this.#replication.flush();
     this.#kernel.spawn(this.#sayGoodbye());
   }

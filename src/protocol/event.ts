@@ -43,6 +43,10 @@ export type CoreEvent =
       readonly local: boolean;
     }
   | { readonly name: "data"; readonly from: string; readonly data: Uint8Array }
+  /** Nobody is reached any more, or nobody was since the start. Told once, until the next. */
+  | { readonly name: "isolated"; readonly reason: DsnError }
+  /** Somebody is there again, after so many milliseconds. */
+  | { readonly name: "connected"; readonly isolatedMs: number }
   | {
       readonly name: "warning";
       readonly error: DsnError;

@@ -24,5 +24,6 @@ export {
   type SyncState,
 } from "./member.ts";
 export type { NativeReplica, Proof } from "./native-replica.ts";
+export type { RememberedPeer } from "./peer-memory.ts";
 export { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
 export type { WhitelistEntry } from "./trust.ts";

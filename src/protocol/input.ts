@@ -4,6 +4,7 @@ import type { DsnError } from "../errors.ts";
 import type { Address, Outcome, ProvenPeer, Reply, Target } from "../wire/exchange.ts";
 import type { AnyType } from "../wire/native-type.ts";
 import type { CoreEvent } from "./event.ts";
+import type { RememberedPeer } from "./peer-memory.ts";
 
 /** One moment on both clocks. */
 export interface Instant {
@@ -95,6 +96,8 @@ export type Effect =
   | { readonly kind: "unpin"; readonly nodeId: string }
   /** Remember that versions up to this one may have been shown. */
   | { readonly kind: "mark"; readonly version: number }
+  /** Whom to look for after a restart, in place of what was said before; newest first. */
+  | { readonly kind: "remember"; readonly peers: readonly RememberedPeer[] }
   /** End the sessions with a node: what came on one of them was not true. */
   | { readonly kind: "end-session"; readonly nodeId: string }
   /**

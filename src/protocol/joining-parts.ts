@@ -9,6 +9,7 @@ import type { PeerLists } from "./peer-lists.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
 import type { Self } from "./self.ts";
+import type { Trust } from "./trust.ts";
 
 export interface JoiningParts {
   readonly kernel: Kernel;
@@ -21,6 +22,7 @@ export interface JoiningParts {
   readonly directory: Directory;
   readonly relays: Relays;
   readonly overlay: Overlay;
+  readonly trust: Trust;
   /** First digits of a hash of the network key; undefined without one. */
   readonly keyId: string | undefined;
 }

@@ -15,7 +15,10 @@ import { Meetings } from "./meetings.ts";
 import { type Member, speaksNative } from "./member.ts";
 import { Moves } from "./moves.ts";
 import type { Named } from "./peer-lists.ts";
+import type { RememberedPeer } from "./peer-memory.ts";
 import { Pursuits } from "./pursuits.ts";
+import { Remembered } from "./remembered.ts";
+import { Turns } from "./turns.ts";
 import { Visits } from "./visits.ts";
 
 export class Joining {
@@ -32,15 +35,19 @@ export class Joining {
       onForgotten: (member) => this.forgotten(member),
       onNamed: (member) => this.pursue(member),
     });
-    this.#pursuits = new Pursuits(parts, this.#meetings);
+    const turns = new Turns(parts.kernel);
+    this.#pursuits = new Pursuits(parts, this.#meetings, turns);
     this.#visits = new Visits(parts, this.#meetings, this.#pursuits);
     this.#moves = new Moves(parts, this.#meetings, this.#pursuits);
-    this.#bootstrap = new Bootstrap(parts, this.#meetings);
+    const remembered = new Remembered(parts, this.#meetings, turns, (at) =>
+      this.#bootstrap.noteJoined(at),
+    );
+    this.#bootstrap = new Bootstrap(parts, this.#meetings, remembered);
   }
 
-  /** Joins through these nodes, and goes on trying. */
-  start(bootstrap: readonly Address[]): void {
-    this.#bootstrap.start(bootstrap);
+  /** Joins through these nodes, and those of an earlier life, and goes on trying. */
+  start(bootstrap: readonly Address[], remembered: readonly RememberedPeer[]): void {
+    this.#bootstrap.start(bootstrap, remembered);
   }
 
   /** Somebody said HELLO to us, with a valid signature, from `endpoint`. */

@@ -57,6 +57,8 @@ export class Liveness {
   readonly #looks: Looks;
   readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
   #tickDueMs = Number.POSITIVE_INFINITY;
+  /** The wall clock minus the monotonic one at the last step, in milliseconds. */
+  #clocksApartMs = Number.POSITIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
@@ -125,7 +127,14 @@ export class Liveness {
    */
   noticeSuspension(): void {
     const { tickMs } = this.#kernel.settings;
-    if (this.#kernel.now.monotonicMs - this.#tickDueMs <= LATE_TICKS * tickMs) return;
+    const { monotonicMs, unixSeconds } = this.#kernel.now;
+    const apartMs = unixSeconds * 1_000 - monotonicMs;
+    // On some systems the monotonic clock stands still while the machine sleeps.
+    const slept = apartMs - this.#clocksApartMs > LATE_TICKS * tickMs;
+    this.#clocksApartMs = apartMs;
+    // Before the start, and after the end, there is nobody to forgive.
+    if (this.#tickDueMs === Number.POSITIVE_INFINITY) return;
+    if (!slept && monotonicMs - this.#tickDueMs <= LATE_TICKS * tickMs) return;
     this.#scheduleTick(tickMs);
     this.#epoch += 1;
     this.#joining.greetEverybody();
@@ -274,6 +283,7 @@ export class Liveness {
   *#tries(member: Member, epoch: number): Flow<FailedTries | undefined> {
     const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
     let sinceMs = this.#kernel.now.monotonicMs;
+    const heldUntilMs = sinceMs + this.#members.damping.holdMs(member);
     let others: Flow<boolean> | undefined;
     for (let attempt = 1; ; attempt += 1) {
       const { endpoint } = member;
@@ -302,7 +312,8 @@ export class Liveness {
       const refused = reply.kind === "failed" && reply.reason === "unreachable";
       // A process that died while its last words were under way refuses, and is heard after that.
       if (refused) sinceMs = sentMs;
-      if (attempt >= probeAttempts) return { trouble, sinceMs, others };
+      const isHeld = this.#kernel.now.monotonicMs < heldUntilMs;
+      if (attempt >= probeAttempts && !isHeld) return { trouble, sinceMs, others };
       yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
     }
   }

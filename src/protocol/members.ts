@@ -1,5 +1,6 @@
 /** The table of all other nodes, and the one place where their status changes. */
 import type { DsnError } from "../errors.ts";
+import { Damping } from "./damping.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { Kernel } from "./kernel.ts";
@@ -20,9 +21,12 @@ export class Members {
   presentCount = 0;
   /** Told of each that becomes present, and of each that is another process than before. */
   onNews: (member: Member) => void = () => undefined;
+  /** What is told of those that come and go. */
+  readonly damping: Damping;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
+    this.damping = new Damping(kernel);
   }
 
   get(nodeId: string): Member | undefined {
@@ -117,7 +121,8 @@ export class Members {
     } else if (wasPresent && !isPresent(member)) {
       this.#kernel.event({ name: "peer:leave", member, reason });
     }
-    this.#kernel.event({ name: "peer:status", member, before });
+    const known = this.damping.changed(member, before);
+    if (known !== undefined) this.#kernel.event({ name: "peer:status", member, before: known });
   }
 
   /** A state that came while its owner was not present shows when the owner is. */

@@ -56,8 +56,14 @@ export class NativeProbes {
     this.rounds = new ProbeRounds(kernel, members, probe);
     this.rumours = new Rumours(kernel, members, overlay, probe);
     const { rumours } = this;
-    const question = this.#question;
-    this.#suspicions = new Suspicions({ kernel, relays, rumours, overlay, question });
+    this.#suspicions = new Suspicions({
+      kernel,
+      relays,
+      rumours,
+      overlay,
+      question: this.#question,
+      holdMs: (member) => members.damping.holdMs(member),
+    });
   }
 
   /**

@@ -10,6 +10,8 @@ const GROWTH = 1.5;
 export interface Pauses {
   /** The next pause in milliseconds. @param shy A long one at once. */
   readonly next: (shy?: boolean) => number;
+  /** The same, less what the attempt took that began at `sinceMs`, monotonic. */
+  readonly afterAttempt: (sinceMs: number, shy?: boolean) => number;
   /** There was an answer: the hour of short pauses begins again. */
   readonly reset: () => void;
 }
@@ -18,13 +20,16 @@ export function createPauses(kernel: Kernel): Pauses {
   const { retryMinMs, retryMaxMs, retryIdleMs } = kernel.settings;
   let sinceMs = kernel.now.monotonicMs;
   let pauseMs = retryMinMs;
+  const next = (shy = false) => {
+    const long = shy || kernel.now.monotonicMs - sinceMs > HOUR_MS;
+    const current = long ? retryIdleMs : pauseMs;
+    pauseMs = Math.min(pauseMs * GROWTH, retryMaxMs);
+    return kernel.jitter(current);
+  };
   return {
-    next: (shy = false) => {
-      const long = shy || kernel.now.monotonicMs - sinceMs > HOUR_MS;
-      const current = long ? retryIdleMs : pauseMs;
-      pauseMs = Math.min(pauseMs * GROWTH, retryMaxMs);
-      return kernel.jitter(current);
-    },
+    next,
+    afterAttempt: (startedMs, shy) =>
+      Math.max(retryMinMs, next(shy) - (kernel.now.monotonicMs - startedMs)),
     reset: () => {
       sinceMs = kernel.now.monotonicMs;
       pauseMs = retryMaxMs;

@@ -11,19 +11,25 @@ import { isPresent, isShy, type Member } from "./member.ts";
 import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
 import { isRefusal } from "./troubles.ts";
+import { Turn, type Turns } from "./turns.ts";
 
 /** By then a Python peer has surely read our answer to its HELLO and pinned our key. */
 const PYTHON_PINS_MS = 2_000;
 
+/** A node that said goodbye needs a moment to come back. */
+const LEAVER_MS = 5_000;
+
 export class Pursuits {
   readonly #parts: JoiningParts;
   readonly #meetings: Meetings;
-  /** By member; `hurry` ends a pause. */
+  readonly #turns: Turns;
+  /** By member; `hurry` ends a pause, and shortens a wait. */
   readonly #pursuits = new Map<Member, { hurry: () => void }>();
 
-  constructor(parts: JoiningParts, meetings: Meetings) {
+  constructor(parts: JoiningParts, meetings: Meetings, turns: Turns) {
     this.#parts = parts;
     this.#meetings = meetings;
+    this.#turns = turns;
   }
 
   /** Keeps trying to reach a member that is not present, starting now. */
@@ -45,9 +51,9 @@ export class Pursuits {
     else this.#begin(member, PYTHON_PINS_MS);
   }
 
-  /** The same for a member that has said goodbye: it needs a moment to come back. */
+  /** The same for a member that has said goodbye. */
   pursueLeaver(member: Member): void {
-    if (!this.#pursuits.has(member)) this.#begin(member, this.#parts.kernel.settings.retryMaxMs);
+    if (!this.#pursuits.has(member)) this.#begin(member, LEAVER_MS);
   }
 
   #begin(member: Member, firstPauseMs: number): void {
@@ -56,11 +62,19 @@ export class Pursuits {
   }
 
   *#pursuit(member: Member, firstPauseMs: number): Flow {
-    const pause = createPauses(this.#parts.kernel);
+    const { kernel } = this.#parts;
+    const pause = createPauses(kernel);
+    let urgent = true;
     try {
       if (firstPauseMs > 0) yield* this.#pause(member, firstPauseMs);
-      while (this.#parts.members.has(member) && member.status !== "alive") {
-        if (yield* this.#reach(member)) return;
+      while (this.#isPursued(member)) {
+        const turn = yield* this.#turn(member, urgent);
+        const sinceMs = kernel.now.monotonicMs;
+        try {
+          if (!this.#isPursued(member) || (yield* this.#reach(member))) return;
+        } finally {
+          turn.end();
+        }
         if (member.status === "joining" && this.#unreachedTooLong(member)) {
           if (!member.joinedBefore) {
             this.#parts.members.remove(member);
@@ -69,24 +83,43 @@ export class Pursuits {
           // Whoever repeats an old HELLO must not make us forget a node that we knew.
           this.#parts.members.setStatus(member, "down", member.reason);
         }
-        yield* this.#pause(member, pause.next(isShy(member)));
+        urgent = yield* this.#pause(member, pause.afterAttempt(sinceMs, isShy(member)));
       }
     } finally {
       this.#pursuits.delete(member);
     }
   }
 
-  *#pause(member: Member, ms: number): Flow {
-    yield* wait<void>((resume) => {
-      const cancel = this.#parts.kernel.after(ms, () => resume());
+  #isPursued(member: Member): boolean {
+    return this.#parts.members.has(member) && member.status !== "alive";
+  }
+
+  /** Its turn, sooner when there is news of it meanwhile. */
+  *#turn(member: Member, urgent: boolean): Flow<Turn> {
+    const turn = new Turn(urgent);
+    this.#pursuits.set(member, {
+      hurry: () => {
+        turn.urgent = true;
+      },
+    });
+    yield* this.#turns.take(turn);
+    this.#pursuits.set(member, { hurry: () => undefined });
+    return turn;
+  }
+
+  /** True when something has ended it before its time. */
+  *#pause(member: Member, ms: number): Flow<boolean> {
+    const hurried = yield* wait<boolean>((resume) => {
+      const cancel = this.#parts.kernel.after(ms, () => resume(false));
       this.#pursuits.set(member, {
         hurry: () => {
           cancel();
-          resume();
+          resume(true);
         },
       });
     });
     this.#pursuits.set(member, { hurry: () => undefined });
+    return hurried;
   }
 
   #unreachedTooLong(member: Member): boolean {
@@ -117,7 +150,9 @@ export class Pursuits {
   /** A link may stay broken after its node is back: then others pass on what it says. */
   *#reachThroughOthers(member: Member, reason: DsnError): Flow {
     const { relays, members } = this.#parts;
-    if (isPresent(member) || !(yield* relays.reach(member))) return;
+    // Whoever reaches it has named it to us.
+    if (isPresent(member) || member.helper === undefined) return;
+    if (!(yield* relays.reach(member))) return;
     if (!members.has(member) || isPresent(member)) return;
     members.setStatus(member, "relayed", reason);
   }

@@ -20,9 +20,9 @@ export interface Settings {
   readonly probePauseMs: number;
   /** First pause before a node that is down is tried again; it grows by half each time. */
   readonly retryMinMs: number;
-  /** Longest pause during the first hour. */
+  /** Longest time from one attempt to the next during the first hour, give or take a fifth. */
   readonly retryMaxMs: number;
-  /** Longest pause after it, and towards peers that cannot call us back. */
+  /** The same after it, and towards peers that cannot call us back. */
   readonly retryIdleMs: number;
   /** A node that reaches us but is not reached stays present this long after each fresh word. */
   readonly oneWayMs: number;
@@ -42,8 +42,8 @@ export const DEFAULT_SETTINGS: Settings = {
   probeAttempts: 3,
   probePauseMs: 500,
   retryMinMs: 500,
-  retryMaxMs: 5_000,
-  retryIdleMs: 60_000,
+  retryMaxMs: 4_000,
+  retryIdleMs: 48_000,
   oneWayMs: 12_000,
   joiningMs: 60_000,
   meshMax: 32,
@@ -64,6 +64,10 @@ export const LIMITS = {
   joiningPerSourceMax: 64,
   /** Dials under way at once because somebody named a node to us. */
   dialsMax: 16,
+  /** Attempts under way at once to reach nodes that are not there. */
+  attemptsMax: 16,
+  /** Peers remembered for the next start, newest first. */
+  rememberedMax: 1_000,
   /** Names waiting to be dialled, for each member that named them. */
   dialsWaitingMax: 1_024,
   /** Names remembered because they led nowhere. */

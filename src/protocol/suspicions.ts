@@ -38,6 +38,8 @@ export interface SuspicionsParts {
   readonly relays: Relays;
   readonly rumours: Rumours;
   readonly overlay: Overlay;
+  /** How long a node must have been silent at least, in milliseconds. */
+  readonly holdMs: (member: Member) => number;
 }
 
 /** How a suspicion stands. */
@@ -107,8 +109,8 @@ export class Suspicions {
   /** Silence is a verdict when it has lasted, and we were there to hear. */
   #awaitVerdict(suspicion: Suspicion): void {
     const { kernel } = this.#parts;
-    const { sinceMs } = suspicion;
-    const lastsMs = this.#lastsMs;
+    const { member, sinceMs } = suspicion;
+    const lastsMs = this.#lastsMs(member);
     // A machine that is late itself hears late.
     const dueMs = Math.max(sinceMs, kernel.lastLateMs) + lastsMs;
     kernel.after(Math.max(0, dueMs - kernel.now.monotonicMs), () => {
@@ -120,9 +122,10 @@ export class Suspicions {
     });
   }
 
-  get #lastsMs(): number {
+  #lastsMs(member: Member): number {
     const tries = Math.log(FALSE_VERDICTS) / Math.log(1 - this.#answeredShare);
-    return Math.min(SUSPICION_MS_MAX, Math.max(SILENCE_MS, Math.ceil(tries) * TRY_MS));
+    const wantedMs = Math.max(SILENCE_MS, Math.ceil(tries) * TRY_MS, this.#parts.holdMs(member));
+    return Math.min(SUSPICION_MS_MAX, wantedMs);
   }
 
   /** Ends it too, when the member was heard or nobody wants to know any more. */
@@ -157,7 +160,8 @@ export class Suspicions {
     const { member } = suspicion;
     for (;;) {
       // A connection that ended under a question says nothing yet, and costs no waiting.
-      yield* kernel.sleep(suspicion.last.quick ? QUICK_PAUSE_MS : TRY_MS);
+      const isQuick = suspicion.last.quick && suspicion.refusals < REFUSALS;
+      yield* kernel.sleep(isQuick ? QUICK_PAUSE_MS : TRY_MS);
       if (this.#isOver(suspicion)) return;
       const failure = this.#hasSession(member)
         ? yield* question.ask(member, SESSION_TRY_MS)
@@ -176,8 +180,9 @@ export class Suspicions {
   }
 
   #endIfRefused(suspicion: Suspicion): boolean {
-    const { refusals, reachedByOthers } = suspicion;
+    const { member, sinceMs, refusals, reachedByOthers } = suspicion;
     if (refusals < REFUSALS || reachedByOthers === undefined) return false;
+    if (this.#parts.kernel.now.monotonicMs - sinceMs < this.#parts.holdMs(member)) return false;
     suspicion.end(false);
     return true;
   }

@@ -20,26 +20,49 @@ export class WriteQueue {
  * Numbers that come during a write are not queued: one more write follows, of the highest.
  */
 export class HighestWriter {
-  readonly #write: (value: number) => Promise<void>;
+  readonly #writer: LatestWriter<number>;
   #highest = Number.NEGATIVE_INFINITY;
-  #current: Promise<unknown> = Promise.resolve();
-  #next: Promise<void> | undefined;
 
   constructor(write: (value: number) => Promise<void>) {
-    this.#write = write;
+    this.#writer = new LatestWriter(write);
   }
 
   /** Resolves when `value`, or one above it, has been written. */
   save(value: number): Promise<void> {
     this.#highest = Math.max(this.#highest, value);
-    if (this.#next === undefined) {
-      this.#next = this.#current.then(() => {
-        this.#next = undefined;
-        return this.#write(this.#highest);
-      });
-      this.#current = this.#next.catch(() => undefined);
+    return this.#writer.save(this.#highest);
+  }
+
+  /** Resolves when everything asked so far is done or has failed. */
+  idle(): Promise<void> {
+    return this.#writer.idle();
+  }
+}
+
+/** Writes what it was given last, one write at a time: what comes during one follows as one more. */
+export class LatestWriter<T> {
+  readonly #write: (value: T) => Promise<void>;
+  #current: Promise<unknown> = Promise.resolve();
+  #next: { value: T; readonly written: Promise<void> } | undefined;
+
+  constructor(write: (value: T) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** Resolves when `value`, or one that came later, has been written. */
+  save(value: T): Promise<void> {
+    if (this.#next !== undefined) {
+      this.#next.value = value;
+      return this.#next.written;
     }
-    return this.#next;
+    const written = this.#current.then(() => {
+      const latest = this.#next === undefined ? value : this.#next.value;
+      this.#next = undefined;
+      return this.#write(latest);
+    });
+    this.#next = { value, written };
+    this.#current = written.catch(() => undefined);
+    return written;
   }
 
   /** Resolves when everything asked so far is done or has failed. */

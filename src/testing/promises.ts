@@ -3,7 +3,7 @@
  *
  * - *Ownership*: nobody holds a state that the holder of its owner's key did not sign.
  * - *Versions*: those of one owner strictly increase, one content each; nobody goes back.
- * - *Events*: a join is never followed by a join; replayed, they give what `read()` shows.
+ * - *Events*: a join is never followed by a join; alone is who lists nobody; replayed, they give what `read()` shows.
  * - *Sessions*: nodes that use them tell each other nothing over the weaker wire.
  * - *Messages*: none is delivered twice.
  * @module
@@ -27,6 +27,8 @@ interface Follower {
   readonly versions: Map<string, number>;
   readonly touched: Set<string>;
   readonly delivered: Set<string>;
+  /** It was told that nobody is reached. */
+  alone: boolean;
 }
 
 /** Watches a simulation and writes down every promise that it breaks. */
@@ -120,12 +122,23 @@ export class Promises {
         follower.delivered.add(message);
         break;
       }
+      case "isolated":
+      case "connected":
+        this.#aloneTold(node, follower, event.name === "isolated");
+        break;
       case "joined":
       case "first-round":
       case "peer:status":
       case "warning":
         break;
     }
+  }
+
+  #aloneTold(node: SimNode, follower: Follower, alone: boolean): void {
+    if (follower.alone === alone) this.#broken(node, `tells twice that it is alone: ${alone}`);
+    follower.alone = alone;
+    const { size } = follower.present;
+    if (alone !== (size === 0)) this.#broken(node, `tells alone: ${alone} with ${size} others`);
   }
 
   #stateTold(node: SimNode, follower: Follower, event: StateUpdate): void {
@@ -228,6 +241,7 @@ export class Promises {
         versions: new Map(),
         touched: new Set(),
         delivered: new Set(),
+        alone: false,
       };
       this.#followers.set(node, follower);
     }

@@ -8,6 +8,7 @@ import {
   type Input,
   isPresent,
   NodeCore,
+  type RememberedPeer,
   SESSION_FEATURE,
 } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
@@ -24,6 +25,8 @@ export interface SimDisk {
   mark: number | undefined;
   /** Peers that use sessions. */
   readonly natives: Set<string>;
+  /** Whom it looks for when it starts again. */
+  peers: readonly RememberedPeer[];
 }
 
 /** What a node asks of the simulation around it. */
@@ -91,6 +94,10 @@ export class SimNode implements SimHost {
   running = true;
   /** Stopped as by SIGSTOP; see {@link Simulation.pause}. */
   paused = false;
+  /** When a pause began in which its monotonic clock stands still. */
+  #pausedAtMs: number | undefined;
+  /** How far its monotonic clock has fallen behind. */
+  #sleptMs = 0;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
   readonly #world: SimWorld;
@@ -116,6 +123,7 @@ export class SimNode implements SimHost {
       candidates: [options.address],
       pins: options.disk.pins,
       natives: options.disk.natives,
+      remembered: options.disk.peers,
       mark: options.disk.mark,
       keyId: options.keyId,
       whitelist: options.whitelist.map((entry) => {
@@ -144,9 +152,13 @@ export class SimNode implements SimHost {
       return;
     }
     if (input.kind === "connection-lost") this.datagrams?.connectionLost(input.to);
-    const now = { monotonicMs: this.#world.nowMs(), unixSeconds: this.unixSeconds };
+    const monotonicMs = this.#world.nowMs() - this.#sleptMs;
+    const now = { monotonicMs, unixSeconds: this.unixSeconds };
     for (const effect of this.core.step(input, now)) this.#carryOut(effect);
-    this.#world.wakeAt(this, this.core.wakeAt);
+    const { wakeAt } = this.core;
+    // A little later: sums of fractions are not exact, and a wake too early asks for another at once.
+    const lateMs = this.#sleptMs === 0 ? 0 : this.#sleptMs + 0.001;
+    this.#world.wakeAt(this, wakeAt === undefined ? undefined : wakeAt + lateMs);
     this.#world.stepped(this, input);
   }
 
@@ -164,9 +176,18 @@ export class SimNode implements SimHost {
     this.step({ kind: "stranger", from });
   }
 
+  /** Stops until {@link resume}. @param sleeps Its monotonic clock stops too. */
+  pause(sleeps: boolean): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.#pausedAtMs = sleeps ? this.#world.nowMs() : undefined;
+  }
+
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
+    if (this.#pausedAtMs !== undefined) this.#sleptMs += this.#world.nowMs() - this.#pausedAtMs;
+    this.#pausedAtMs = undefined;
     const held = this.#held.splice(0);
     const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
     for (const input of held.filter(isTimeout)) this.step(input);
@@ -203,6 +224,9 @@ export class SimNode implements SimHost {
         break;
       case "mark":
         disk.mark = effect.version;
+        break;
+      case "remember":
+        disk.peers = effect.peers;
         break;
       case "datagrams":
         this.datagrams?.speaksDatagrams(effect.to, effect.speaks, effect.sessions);

@@ -230,9 +230,14 @@ export class Simulation {
     return this.#start(name, { ...this.#added.get(name), ...options });
   }
 
-  /** Stops the process as SIGSTOP does: its connections stay open and nothing is answered. */
-  pause(name: string): void {
-    this.node(name).paused = true;
+  /**
+   * Stops the process as SIGSTOP does: its connections stay open and nothing is answered.
+   *
+   * @param options `sleeps`: its monotonic clock stands still meanwhile, as on a laptop whose lid is
+   *   shut; by default it runs on.
+   */
+  pause(name: string, { sleeps = false }: { readonly sleeps?: boolean } = {}): void {
+    this.node(name).pause(sleeps);
   }
 
   /** Ends a {@link pause}. */
@@ -306,7 +311,8 @@ export class Simulation {
   }
 
   #newDisk(): SimDisk {
-    return { keyPair: this.newKeyPair(), pins: new Map(), mark: undefined, natives: new Set() };
+    const pins = new Map();
+    return { keyPair: this.newKeyPair(), pins, mark: undefined, natives: new Set(), peers: [] };
   }
 
   /** An identity, from the seed. */

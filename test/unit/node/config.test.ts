@@ -12,6 +12,7 @@ describe("new DSNodeConfig()", () => {
     expect({ ...config }).toEqual({
       nodeId: "a",
       udp: true,
+      peerCache: true,
       loggingDir: "logs",
       credentialDir: "credentials",
       port: 0,

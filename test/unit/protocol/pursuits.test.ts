@@ -31,14 +31,14 @@ function untilCalled(core: LoneCore): void {
 const statusOf = (core: LoneCore, nodeId = "bob") => core.core.member(nodeId)?.status;
 
 describe("A newcomer that we do not reach", () => {
-  it("is tried with growing pauses, from half a second to five, and forgotten after a minute", () => {
+  it("is tried with growing pauses, from half a second to four, and forgotten after a minute", () => {
     const core = new LoneCore("me", { random: () => 0.5 });
     core.ask(MessageType.HELLO, new Native("bob", AT).greeting(), AT);
     const callsMs = pass(core, 50_000, unreachable);
     const pausesMs = callsMs.slice(1).map((ms, index) => ms - (callsMs[index] ?? 0));
     expect(pausesMs[0]).toBeLessThan(600);
-    expect(pausesMs.at(-1)).toBeGreaterThan(4_900);
-    expect(Math.max(...pausesMs)).toBeLessThan(5_150);
+    expect(pausesMs.at(-1)).toBeGreaterThan(3_900);
+    expect(Math.max(...pausesMs)).toBeLessThan(4_150);
     expect([...pausesMs].sort((a, b) => a - b)).toEqual(pausesMs);
     expect(statusOf(core)).toBe("joining");
     pass(core, 20_000, unreachable);
@@ -55,7 +55,8 @@ describe("A newcomer that we do not reach", () => {
     untilCalled(core);
     bob.answerCalls(core);
     expect(statusOf(core)).toBe("alive");
-    expect(core.core.pending.timers).toBeLessThan(4);
+    // Among them the next look at whom to remember.
+    expect(core.core.pending.timers).toBeLessThan(5);
   });
 
   it("is tried at once when it says HELLO again, and only by one attempt at a time", () => {
@@ -90,7 +91,7 @@ describe("A newcomer that we do not reach", () => {
 });
 
 describe("A node that is gone", () => {
-  it("is never forgotten, and after an hour tried once a minute", () => {
+  it("is never forgotten, and after an hour tried once in 48 s", () => {
     const core = new LoneCore("me", { random: () => 0.5 });
     new Native("bob", AT).join(core);
     pass(core, 30_000, silence);
@@ -101,8 +102,8 @@ describe("A node that is gone", () => {
     core.step({ kind: "wake" });
     pass(core, 120_000, silence);
     const late = pass(core, 600_000, silence).length;
-    expect(late).toBeLessThanOrEqual(11);
-    expect(late).toBeGreaterThan(8);
+    expect(late).toBeLessThanOrEqual(13);
+    expect(late).toBeGreaterThan(10);
     expect(statusOf(core)).toBe("down");
   });
 
