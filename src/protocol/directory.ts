@@ -23,6 +23,7 @@ import { all, type Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import {
+  isReached,
   type Member,
   SESSION_FEATURE,
   type SignedHello,
@@ -81,7 +82,7 @@ export class Directory {
     const { members, trust, me, greeting } = this.#parts;
     if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return [];
     const known = members.get(nodeId);
-    if (known !== undefined && (known.status === "alive" || known.status === "suspect")) return [];
+    if (known !== undefined && (isReached(known) || known.status === "suspect")) return [];
     if (known !== undefined) known.helper ??= namer;
     const named = endpoint === undefined ? [] : [{ nodeId, endpoint }];
     if (known !== undefined && known.status !== "relayed") return named;
@@ -117,10 +118,10 @@ export class Directory {
     const shown = this.#parts.trust.isClosed ? [member] : this.#parts.members.present();
     return encodeMembersAnswer({
       kind: "members",
-      members: shown.flatMap(({ hello, endpoint, status }) =>
-        hello === undefined || endpoint === undefined || status !== "alive"
+      members: shown.flatMap((one) =>
+        one.hello === undefined || one.endpoint === undefined || !isReached(one)
           ? []
-          : [{ role: hello.role, hello: hello.bytes, endpoint }],
+          : [{ role: one.hello.role, hello: one.hello.bytes, endpoint: one.endpoint }],
       ),
     });
   }

@@ -106,8 +106,8 @@ export class Goodbye {
 }
 
 /** Of those whom we do not reach, others will tell. */
-function isCalled({ status }: Member): boolean {
-  return status === "alive" || status === "suspect" || status === "one-way";
+function isCalled(member: Member): boolean {
+  return isPresent(member) && member.status !== "relayed";
 }
 
 /** It is of the process that we know, and later than all that this has said. */

@@ -3,8 +3,9 @@
  * @module
  */
 import type { DsnError } from "../errors.ts";
+import { BusyNodes } from "./busy.ts";
 import type { Flow } from "./flow.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, isReached, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeQuestion, type NativeQuestionParts } from "./native-question.ts";
 import { ProbeRounds } from "./probe-rounds.ts";
@@ -42,11 +43,13 @@ export class NativeProbes {
   readonly #parts: NativeProbesParts;
   readonly #question: NativeQuestion;
   readonly #suspicions: Suspicions;
+  readonly #busy: BusyNodes;
 
   constructor(parts: NativeProbesParts) {
     const { kernel, members, relays, probe } = parts;
     this.#parts = parts;
     this.#question = new NativeQuestion(parts);
+    this.#busy = new BusyNodes(kernel, members, probe);
     this.rounds = new ProbeRounds(kernel, members, probe);
     this.rumours = new Rumours(kernel, members, probe);
     const { rumours } = this;
@@ -67,6 +70,8 @@ export class NativeProbes {
     const firstTryMs = firstTryMsOf(member);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
       this.#suspicions.noteFirstTry(true);
+      // Only what answers on a session is reached again.
+      if (stands() && member.status !== "one-way") this.#lives(member);
       return undefined;
     }
     if (byDatagram) member.datagramsLostUntilMs = kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
@@ -75,20 +80,32 @@ export class NativeProbes {
     if (!stands()) return undefined;
     if (failure === undefined) {
       this.#suspicions.noteFirstTry(!byDatagram);
-      this.#parts.onAnswered(member);
+      this.#lives(member);
       return undefined;
     }
-    if (member.status === "alive") members.setStatus(member, "suspect", failure.trouble);
+    // A connection that ended is no sign of much work.
+    const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
+    if (!stands()) return undefined;
+    if (busy) {
+      this.#lives(member);
+      return undefined;
+    }
+    if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
     const suspicion = yield* this.#suspicions.suspect(member, sinceMs, failure, stands);
     if (!stands()) return undefined;
     if (suspicion === undefined) {
       this.#suspicions.noteFirstTry(false);
-      this.#parts.onAnswered(member);
+      this.#lives(member);
       return undefined;
     }
     const { reachedByOthers = false } = suspicion;
     return { trouble: suspicion.last.trouble, sinceMs, others: settled(reachedByOthers) };
+  }
+
+  /** The member itself gave a sign of life, or its worker did. */
+  #lives(member: Member): void {
+    if (!this.#busy.note(member)) this.#parts.onAnswered(member);
   }
 }
 

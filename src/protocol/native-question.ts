@@ -7,9 +7,10 @@ import type { Reply, Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
+import { countsByDatagram, hasWorker, noteAnswer } from "./busy.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { isPresent, type Member, noteProven, speaksNative, targetOf } from "./member.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -53,8 +54,10 @@ export class NativeQuestion {
    */
   asksByDatagram(member: Member): boolean {
     const nowMs = this.#parts.kernel.now.monotonicMs;
-    const isProven = nowMs - member.provenMs < PROOF_MS;
-    return this.takesDatagrams(member) && isProven && nowMs >= member.datagramsLostUntilMs;
+    if (!this.takesDatagrams(member)) return false;
+    // Nobody could prove anything while its program is busy.
+    if (member.busySinceMs !== undefined) return countsByDatagram(member, nowMs);
+    return nowMs - member.provenMs < PROOF_MS && nowMs >= member.datagramsLostUntilMs;
   }
 
   takesDatagrams({ endpoint, native }: Member): boolean {
@@ -72,8 +75,19 @@ export class NativeQuestion {
       timeoutMs,
     });
     if (reply.kind !== "answer" || member.native?.incarnation !== native?.incarnation) return false;
-    this.#heard(member, sentMs);
+    const nowMs = kernel.now.monotonicMs;
+    if (!countsByDatagram(member, nowMs)) return false;
+    noteAnswer(member, reply.payload, nowMs);
+    member.answeredMs = nowMs;
+    // A worker waits for its program before it answers.
+    if (member.busySinceMs === undefined) member.rttMs = nowMs - sentMs;
     return true;
+  }
+
+  /** Whether a worker says that the member's program is busy. */
+  *isBusy(member: Member, timeoutMs: number): Flow<boolean> {
+    if (!hasWorker(member) || !this.takesDatagrams(member)) return false;
+    return (yield* this.answersDatagram(member, timeoutMs)) && member.busySinceMs !== undefined;
   }
 
   /** Nobody can have recorded an answer on a session. @returns what is wrong. */
@@ -95,11 +109,13 @@ export class NativeQuestion {
       const refused = quick && reply.kind === "failed" && reply.reason === "unreachable";
       return { trouble: this.#trouble(member, to, reply), quick, refused };
     }
-    member.provenMs = kernel.now.monotonicMs;
+    const nowMs = kernel.now.monotonicMs;
+    noteProven(member, nowMs);
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }
-    this.#heard(member, sentMs);
+    member.rttMs = nowMs - sentMs;
+    member.answeredMs = nowMs;
     return undefined;
   }
 
@@ -112,12 +128,6 @@ export class NativeQuestion {
       me: me.nodeId,
       keyId: me.keyId,
     });
-  }
-
-  #heard(member: Member, sentMs: number): void {
-    const nowMs = this.#parts.kernel.now.monotonicMs;
-    member.rttMs = nowMs - sentMs;
-    member.answeredMs = nowMs;
   }
 }
 
