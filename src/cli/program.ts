@@ -75,6 +75,7 @@ function addStart(program: Command): void {
     .option("--advertise <addr>", "address that peers shall call", parseHost("--advertise"))
     .option("--bind <addr>", "listen on this address only", parseHost("--bind"))
     .option("--no-udp", "no datagrams: TCP for everything")
+    .option("--thread", "a worker thread answers probes while this process is busy")
     .option("--allow <id>", "let only these nodes in (repeatable)", collectAllow)
     .option("--set <key=value>", "begin with this in its state (repeatable)", collectSet)
     .addOption(

@@ -17,6 +17,7 @@ export interface StartFlags {
   readonly advertise?: string;
   readonly bind?: string;
   readonly udp: boolean;
+  readonly thread?: boolean;
   readonly allow?: readonly string[];
   readonly credentialDir: string;
   readonly set?: ReadonlyMap<string, string>;
@@ -127,6 +128,7 @@ export function toConfig(flags: StartFlags, key: string | undefined): DSNodeConf
     networkIp: flags.advertise,
     bind: flags.bind,
     udp: flags.udp,
+    thread: flags.thread,
     aesKey: key,
     bootstrapNodes: flags.join,
     whitelistNodeIds: flags.allow,

@@ -19,6 +19,8 @@ export interface Report {
   joined(event: DSNodeEvents["joined"], peers: readonly string[]): void;
   peerJoined(peer: DSNodeEvents["peer:join"]): void;
   peerLeft(peer: PeerInfo): void;
+  /** Its program began to be busy, or is no more. */
+  peerBusy(peer: DSNodeEvents["peer:status"]): void;
   changed(change: StateChange): void;
   received(message: DataMessage): void;
   warned(warning: Warning): void;
@@ -59,6 +61,13 @@ export class HumanReport implements Report {
     const why = reason === undefined ? "" : `  ${reason.code}  ${printable(reason.message)}`;
     const how = status === "left" ? "  it said goodbye" : why;
     this.#line("red", "leave", `${printable(nodeId)}${how}`);
+  }
+
+  peerBusy({ nodeId, status, busyMs }: DSNodeEvents["peer:status"]): void {
+    const isBusy = status === "busy";
+    const since = `its program has answered nothing for ${((busyMs ?? 0) / 1_000).toFixed(1)} s`;
+    const text = isBusy ? `${since}; it lives, a worker says` : "answers itself again";
+    this.#line(isBusy ? "yellow" : "green", "busy", `${printable(nodeId)}  ${text}`);
   }
 
   changed({ nodeId, added, updated, removed, current, previous }: StateChange): void {
@@ -154,6 +163,11 @@ export class JsonReport implements Report {
     this.#event("peer:leave", { ...peerFields(peer), status, reason });
   }
 
+  peerBusy(peer: DSNodeEvents["peer:status"]): void {
+    const { status, before, busyMs } = peer;
+    this.#event("peer:status", { ...peerFields(peer), status, before, busyMs });
+  }
+
   changed({ nodeId, current, previous, removed, updatedAt }: StateChange): void {
     this.#event("state:update", {
       node: nodeId,
@@ -189,6 +203,11 @@ export function connect(server: DSNodeServer, report: Report): void {
   server.on("joined", (event) => report.joined(event, server.remotePeers()));
   server.on("peer:join", (peer) => report.peerJoined(peer));
   server.on("peer:leave", (peer) => report.peerLeft(peer));
+  server.on("peer:status", (peer) => {
+    if (peer.status === "busy" || (peer.before === "busy" && peer.status === "alive")) {
+      report.peerBusy(peer);
+    }
+  });
   server.on("state:update", (change) => report.changed(change));
   server.on("data", (message) => report.received(message));
   server.on("warning", (warning) => report.warned(warning));

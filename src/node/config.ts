@@ -55,6 +55,12 @@ export interface DSNodeConfigInput {
    * that do not, or that they do not get through to, are reached over HTTP. @default true
    */
   readonly udp?: boolean | undefined;
+  /**
+   * For a program that may compute for more than three seconds without a pause: a worker thread
+   * answers the probes of native peers meanwhile, by datagram, so that they show this node as
+   * `busy` and not as gone; for 30 s at least, 60 s at most. Costs some megabytes. @default false
+   */
+  readonly thread?: boolean | undefined;
 }
 
 const endpointSchema = z.union([
@@ -99,6 +105,7 @@ const schema = z.strictObject({
     .default([]),
   bind: z.string().refine(isHostAddress, "must be an IP address or a host name").optional(),
   udp: z.boolean().default(true),
+  thread: z.boolean().default(false),
 });
 
 /** The reference's name of each field, and ours. */
@@ -113,6 +120,7 @@ const SNAKE_CASE = {
   whitelist_node_ids: "whitelistNodeIds",
   bind: "bind",
   udp: "udp",
+  thread: "thread",
 } as const;
 
 type FieldName = (typeof SNAKE_CASE)[keyof typeof SNAKE_CASE];
@@ -148,11 +156,14 @@ export class DSNodeConfig {
   readonly bind: string | undefined;
   /** Whether small messages may travel in datagrams. */
   readonly udp: boolean;
+  /** Whether a worker thread answers probes while the program is busy. */
+  readonly thread: boolean;
 
   /** @throws {DsnError} `DSN_CONFIG` or `DSN_KEY_FORMAT`, naming the field, its value and the rule. */
   constructor(input: DSNodeConfigInput) {
     const parsed = parse(input);
     if (parsed.aesKey !== undefined) parseNetworkKey(parsed.aesKey);
+    if (parsed.thread && !parsed.udp) throw needsDatagrams();
     this.nodeId = parsed.nodeId;
     this.loggingDir = parsed.loggingDir;
     this.credentialDir = parsed.credentialDir;
@@ -163,6 +174,7 @@ export class DSNodeConfig {
     this.whitelistNodeIds = parsed.whitelistNodeIds;
     this.bind = parsed.bind;
     this.udp = parsed.udp;
+    this.thread = parsed.thread;
   }
 
   /**
@@ -200,6 +212,7 @@ export class DSNodeConfig {
     };
     if (this.bind !== undefined) dict["bind"] = this.bind;
     if (!this.udp) dict["udp"] = false;
+    if (this.thread) dict["thread"] = true;
     return dict;
   }
 }
@@ -251,6 +264,13 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined,
     input,
   );
+}
+
+function needsDatagrams(): DsnError {
+  return new DsnError("DSN_CONFIG", "Cannot use thread together with udp: false", {
+    why: "the thread answers by datagram, and by nothing else",
+    fix: ["leave udp out", "or leave thread out"],
+  });
 }
 
 function unusable(field: string, rule: string, value?: unknown): DsnError {
