@@ -8,6 +8,7 @@ import { MessageType } from "../wire/message-type.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import { countsByDatagram, hasWorker, noteAnswer } from "./busy.ts";
+import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, noteProven, speaksNative, targetOf } from "./member.ts";
@@ -74,7 +75,12 @@ export class NativeQuestion {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
       timeoutMs,
     });
-    if (reply.kind !== "answer" || member.native?.incarnation !== native?.incarnation) return false;
+    if (member.native?.incarnation !== native?.incarnation) return false;
+    if (reply.kind !== "answer") {
+      // Only datagrams reach a worker: the way of them is tried again although nothing else answers.
+      if (hasWorker(member)) tellFeatures(kernel, member);
+      return false;
+    }
     const nowMs = kernel.now.monotonicMs;
     if (!countsByDatagram(member, nowMs)) return false;
     noteAnswer(member, reply.payload, nowMs);

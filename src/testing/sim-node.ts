@@ -11,6 +11,7 @@ import {
   SESSION_FEATURE,
 } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
+import { BUSY_FEATURE } from "../wire/ping.ts";
 import type { SimHost, SimRequest } from "./sim-carrier.ts";
 import type { SimDatagrams } from "./sim-datagrams.ts";
 
@@ -60,6 +61,8 @@ export interface SimNodeOptions {
   readonly datagrams: ((node: SimNode) => SimDatagrams) | undefined;
   /** It takes and begins sessions. */
   readonly sessions: boolean;
+  /** A worker has its UDP socket, and answers while the program is busy. */
+  readonly thread: boolean;
 }
 
 /** The wall clock of a simulation begins here, so that versions look like real ones. */
@@ -91,6 +94,10 @@ export class SimNode implements SimHost {
   running = true;
   /** Stopped as by SIGSTOP; see {@link Simulation.pause}. */
   paused = false;
+  /** A worker has its UDP socket, and answers while the program is busy. */
+  readonly thread: boolean;
+  /** Simulated ms since which its program is busy; undefined while it is not. */
+  #stalledSinceMs: number | undefined;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
   readonly #world: SimWorld;
@@ -108,6 +115,7 @@ export class SimNode implements SimHost {
     this.keyId = options.keyId;
     this.skewSeconds = options.skewSeconds;
     this.sessions = options.sessions;
+    this.thread = options.thread;
     this.datagrams = options.datagrams?.(this);
     this.core = new NodeCore({
       nodeId: options.nodeId,
@@ -124,6 +132,7 @@ export class SimNode implements SimHost {
       }),
       features: [
         ...(this.datagrams === undefined ? [] : ["udp"]),
+        ...(this.datagrams !== undefined && this.thread ? [BUSY_FEATURE] : []),
         ...(this.sessions ? [SESSION_FEATURE] : []),
       ],
       random: world.random,
@@ -164,9 +173,32 @@ export class SimNode implements SimHost {
     this.step({ kind: "stranger", from });
   }
 
+  /** Stops as a whole, its worker too. */
+  pause(): void {
+    this.paused = true;
+    this.#stalledSinceMs = undefined;
+  }
+
+  /** Its program computes, and its event loop does not turn; a worker, if it has one, runs on. */
+  stall(): void {
+    this.paused = true;
+    this.#stalledSinceMs = this.#world.nowMs();
+  }
+
+  /** Its program is busy; see {@link stall}. */
+  get isStalled(): boolean {
+    return this.#stalledSinceMs !== undefined;
+  }
+
+  /** How long its program has been busy, in milliseconds; 0 when it is not. */
+  get stalledMs(): number {
+    return this.#world.nowMs() - (this.#stalledSinceMs ?? this.#world.nowMs());
+  }
+
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
+    this.#stalledSinceMs = undefined;
     const held = this.#held.splice(0);
     const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
     for (const input of held.filter(isTimeout)) this.step(input);
