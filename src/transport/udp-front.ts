@@ -84,23 +84,18 @@ export class UdpFront {
 
   #pinged(request: InboundRequest, respond: (outcome: Outcome) => void): void {
     const { after, hand, loopAgeMs } = this.#options;
-    const answerBusy = () => respond({ kind: "answer", payload: encodeBusy(loopAgeMs()) });
     let open = true;
-    const answered = (outcome: Outcome) => {
+    const answer = (outcome: Outcome) => {
       if (!open) return;
       open = false;
-      cancel();
+      // It may answer before this thread goes on.
+      cancel?.();
       respond(outcome);
     };
-    if (loopAgeMs() > FRESH_MS || !hand(request, answered)) {
-      answerBusy();
-      return;
-    }
-    const cancel = after(PATIENCE_MS, () => {
-      if (!open) return;
-      open = false;
-      answerBusy();
-    });
+    const answerBusy = () => answer({ kind: "answer", payload: encodeBusy(loopAgeMs()) });
+    let cancel: (() => void) | undefined;
+    if (loopAgeMs() > FRESH_MS || !hand(request, answer)) answerBusy();
+    else if (open) cancel = after(PATIENCE_MS, answerBusy);
   }
 }
 
