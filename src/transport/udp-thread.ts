@@ -11,9 +11,19 @@ import { BUSY_FEATURE } from "../wire/ping.ts";
 import type { Address, Outcome } from "./carrier.ts";
 import { DEFAULT_UDP_LIMITS } from "./limits.ts";
 import { LoopBeat } from "./loop-beat.ts";
-import { type OpenUdpSocket, openUdpSocket, type UdpReceivers, type UdpSocket } from "./udp-socket.ts";
+import {
+  type OpenUdpSocket,
+  openUdpSocket,
+  type UdpReceivers,
+  type UdpSocket,
+} from "./udp-socket.ts";
 import type { UdpSend } from "./udp-switch.ts";
-import { exactly, type FromWorker, type ThreadSetup, type ToWorker } from "./udp-thread-messages.ts";
+import {
+  exactly,
+  type FromWorker,
+  type ThreadSetup,
+  type ToWorker,
+} from "./udp-thread-messages.ts";
 
 /** Milliseconds for a worker to be bound. */
 const START_MS_MAX = 10_000;

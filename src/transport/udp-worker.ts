@@ -14,7 +14,12 @@ import { decodeDatagram } from "./udp-datagram.ts";
 import { UdpFront } from "./udp-front.ts";
 import { openUdpSocket, type UdpSocket } from "./udp-socket.ts";
 import type { UdpEndpoint } from "./udp-switch.ts";
-import { exactly, type FromWorker, type ThreadSetup, type ToWorker } from "./udp-thread-messages.ts";
+import {
+  exactly,
+  type FromWorker,
+  type ThreadSetup,
+  type ToWorker,
+} from "./udp-thread-messages.ts";
 
 /** Messages that the main thread has not taken yet: 1,200 bytes each at most. */
 const WAITING_MAX = 1_024;
@@ -98,7 +103,11 @@ class UdpWorker {
     this.#lastExchange += 1;
     const exchange = this.#lastExchange;
     this.#exchanges.set(exchange, respond);
-    this.#tellCounted({ kind: "request", exchange, request: { type, payload: exactly(payload), from } });
+    this.#tellCounted({
+      kind: "request",
+      exchange,
+      request: { type, payload: exactly(payload), from },
+    });
     return true;
   }
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../src/crypto/aes-cbc-seal.ts";
 import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
 import { MemoryNetwork } from "../../src/transport/memory-network.ts";
+import { openThreads } from "../helpers/threads.ts";
 import { describeCarrier } from "./carrier.ts";
 import type { Faults } from "./lossy-udp-proxy.ts";
 import { createSessionCarrier } from "./session-nodes.ts";
-import { openThreads } from "../helpers/threads.ts";
 import { createUdpAndHttp, UdpUse } from "./udp-and-http.ts";
 
 const sealed = (fill: number) => () =>

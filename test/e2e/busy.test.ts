@@ -70,10 +70,12 @@ describe.concurrent("A program that is busy for 10 s", () => {
       for (const node of [a, c]) expect(await node.read("b", "k")).toBe("after");
     });
     for (const [index, node] of [a, c].entries()) {
-      expect(node.of("peer:status").slice(told[index]).map(({ payload }) => payload.status)).toEqual([
-        "busy",
-        "alive",
-      ]);
+      expect(
+        node
+          .of("peer:status")
+          .slice(told[index])
+          .map(({ payload }) => payload.status),
+      ).toEqual(["busy", "alive"]);
     }
     expect([a, b, c].flatMap((node) => node.leaves())).toEqual([]);
     expect(statuses(b, "a")).toEqual(statuses(b, "c"));
@@ -98,7 +100,10 @@ describe.concurrent("A process with a worker", () => {
       expect(a.leaves()).toEqual(["b"]);
       expect(c.leaves()).toEqual(["b"]);
     }, 5_000);
-    console.log("killed known after", [a, c].map((n) => (n.of("peer:leave")[0]?.at ?? 0) - killedAt));
+    console.log(
+      "killed known after",
+      [a, c].map((n) => (n.of("peer:leave")[0]?.at ?? 0) - killedAt),
+    );
   });
 
   it("that is stopped as a whole is given up like any other", async ({ net }) => {
@@ -109,7 +114,10 @@ describe.concurrent("A process with a worker", () => {
       expect(a.leaves()).toEqual(["b"]);
       expect(c.leaves()).toEqual(["b"]);
     }, 12_000);
-    console.log("stopped known after", [a, c].map((n) => (n.of("peer:leave")[0]?.at ?? 0) - pausedAt));
+    console.log(
+      "stopped known after",
+      [a, c].map((n) => (n.of("peer:leave")[0]?.at ?? 0) - pausedAt),
+    );
     expect(statuses(a, "b")).not.toContain("busy");
     b.resume();
     await eventually(async () => expect((await statusOf(a, "b"))?.status).toBe("alive"));

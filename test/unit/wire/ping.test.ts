@@ -11,9 +11,9 @@ it("D11: a PING is one space, and nothing that flipped ciphertext could make of 
 });
 
 it("the answer of a busy node says for how long, as its vectors do", () => {
-  const vectors = loadNativeVectors<{ busy: { name: string; ms: number; bytes: string }[] }>("messages");
-  expect(vectors.busy.length).toBeGreaterThan(3);
-  for (const { name, ms, bytes } of vectors.busy) {
+  const vectors = loadNativeVectors<{ name: string; ms: number; bytes: string }>("busy");
+  expect(vectors.length).toBeGreaterThan(3);
+  for (const { name, ms, bytes } of vectors) {
     expect(toHex(encodeBusy(ms)), name).toBe(bytes);
     expect(decodeBusy(fromHex(`${bytes}ff00`)), name).toBe(ms);
   }
@@ -27,5 +27,7 @@ it("the answer of a busy node says for how long, as its vectors do", () => {
 });
 
 it("an answer of fewer than four bytes says that the node is not busy", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 3 }), (bytes) => decodeBusy(bytes) === undefined));
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3 }), (bytes) => decodeBusy(bytes) === undefined),
+  );
 });
