@@ -12,6 +12,7 @@ describe("new DSNodeConfig()", () => {
     expect({ ...config }).toEqual({
       nodeId: "a",
       udp: true,
+      thread: false,
       loggingDir: "logs",
       credentialDir: "credentials",
       port: 0,
@@ -153,4 +154,12 @@ describe("parseWhitelistEntry()", () => {
       expect(parseWhitelistEntry(entry), entry).toBeUndefined();
     }
   });
+});
+
+it("a worker answers by datagram: thread without udp is refused", () => {
+  const input = { nodeId: "a", thread: true };
+  expect(new DSNodeConfig(input).toDict()).toMatchObject({ thread: true });
+  expect(() => new DSNodeConfig({ ...input, udp: false })).toThrow(
+    expect.objectContaining({ code: "DSN_CONFIG" }),
+  );
 });
