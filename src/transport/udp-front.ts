@@ -95,7 +95,7 @@ export class UdpFront {
     const answerBusy = () => answer({ kind: "answer", payload: encodeBusy(loopAgeMs()) });
     let cancel: (() => void) | undefined;
     if (loopAgeMs() > FRESH_MS || !hand(request, answer)) answerBusy();
-    else if (open) cancel = after(PATIENCE_MS, answerBusy);
+    else cancel = after(PATIENCE_MS, answerBusy);
   }
 }
 
