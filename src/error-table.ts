@@ -423,6 +423,21 @@ export const ERROR_TABLE = {
       "or do without datagrams: `udp: false`",
     ],
   },
+  DSN_WORKER_LOST: {
+    family: "network",
+    exit: 1,
+    met: ["warning"],
+    says: "The worker that answers probes while the program is busy is not there",
+    causes: [
+      "the program is bundled, and the file of the worker is not beside it",
+      "the process may start no threads",
+    ],
+    fix: [
+      "nothing, if the program never blocks for three seconds: the node goes on without",
+      "keep `dist/transport/udp-worker.js` where the package has it",
+      "or turn it off: `thread: false`",
+    ],
+  },
   DSN_ONE_WAY: {
     family: "network",
     exit: 5,

@@ -76,6 +76,7 @@ function addStart(program: Command): void {
     .option("--bind <addr>", "listen on this address only", parseHost("--bind"))
     .option("--no-udp", "no datagrams: TCP for everything")
     .option("--no-peer-cache", "keep no list of peers for the next start")
+    .option("--thread", "a worker thread answers probes while this process is busy")
     .option("--allow <id>", "let only these nodes in (repeatable)", collectAllow)
     .option("--set <key=value>", "begin with this in its state (repeatable)", collectSet)
     .addOption(

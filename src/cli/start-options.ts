@@ -18,6 +18,7 @@ export interface StartFlags {
   readonly bind?: string;
   readonly udp: boolean;
   readonly peerCache: boolean;
+  readonly thread?: boolean;
   readonly allow?: readonly string[];
   readonly credentialDir: string;
   readonly set?: ReadonlyMap<string, string>;
@@ -129,6 +130,7 @@ export function toConfig(flags: StartFlags, key: string | undefined): DSNodeConf
     bind: flags.bind,
     udp: flags.udp,
     peerCache: flags.peerCache,
+    thread: flags.thread,
     aesKey: key,
     bootstrapNodes: flags.join,
     whitelistNodeIds: flags.allow,

@@ -21,6 +21,8 @@ export interface Report {
   peerLeft(peer: PeerInfo): void;
   isolated(event: DSNodeEvents["isolated"]): void;
   connected(event: DSNodeEvents["connected"]): void;
+  /** Its program began to be busy, or is no more. */
+  peerBusy(peer: DSNodeEvents["peer:status"]): void;
   changed(change: StateChange): void;
   received(message: DataMessage): void;
   warned(warning: Warning): void;
@@ -70,6 +72,13 @@ export class HumanReport implements Report {
 
   connected({ isolatedMs }: DSNodeEvents["connected"]): void {
     this.#line("green", "again", `not alone any more, after ${Math.round(isolatedMs / 1_000)} s`);
+  }
+
+  peerBusy({ nodeId, status, busyMs }: DSNodeEvents["peer:status"]): void {
+    const isBusy = status === "busy";
+    const since = `its program has answered nothing for ${((busyMs ?? 0) / 1_000).toFixed(1)} s`;
+    const text = isBusy ? `${since}; it lives, a worker says` : "answers itself again";
+    this.#line(isBusy ? "yellow" : "green", "busy", `${printable(nodeId)}  ${text}`);
   }
 
   changed({ nodeId, added, updated, removed, current, previous }: StateChange): void {
@@ -173,6 +182,11 @@ export class JsonReport implements Report {
     this.#event("connected", { isolatedMs: Math.round(isolatedMs) });
   }
 
+  peerBusy(peer: DSNodeEvents["peer:status"]): void {
+    const { status, before, busyMs } = peer;
+    this.#event("peer:status", { ...peerFields(peer), status, before, busyMs });
+  }
+
   changed({ nodeId, current, previous, removed, updatedAt }: StateChange): void {
     this.#event("state:update", {
       node: nodeId,
@@ -210,6 +224,11 @@ export function connect(server: DSNodeServer, report: Report): void {
   server.on("peer:leave", (peer) => report.peerLeft(peer));
   server.on("isolated", (event) => report.isolated(event));
   server.on("connected", (event) => report.connected(event));
+  server.on("peer:status", (peer) => {
+    if (peer.status === "busy" || (peer.before === "busy" && peer.status === "alive")) {
+      report.peerBusy(peer);
+    }
+  });
   server.on("state:update", (change) => report.changed(change));
   server.on("data", (message) => report.received(message));
   server.on("warning", (warning) => report.warned(warning));

@@ -16,6 +16,7 @@ import { createHttpCarrier } from "../transport/http-carrier.ts";
 import { SessionCarrier } from "../transport/session-carrier.ts";
 import { createSessionsFirst } from "../transport/sessions-first.ts";
 import { UdpCarrier } from "../transport/udp-carrier.ts";
+import { createThreadOpener } from "../transport/udp-thread.ts";
 import type { DSNodeConfig } from "./config.ts";
 import type { DSNodeParts } from "./ds-node.ts";
 
@@ -23,6 +24,7 @@ import type { DSNodeParts } from "./ds-node.ts";
 export interface CarrierNotices {
   readonly onDatagrams: (to: Address, pass: boolean) => void;
   readonly onUnavailable: (error: DsnError) => void;
+  readonly onWorkerLost: (error: DsnError) => void;
 }
 
 export function buildParts(
@@ -45,10 +47,19 @@ export function buildParts(
     networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
   const http = createHttpCarrier({ seal });
   const base = config.udp
-    ? createDatagramsFirst({ http, udp: new UdpCarrier({ networkKey }), ...notices })
+    ? createDatagramsFirst({ http, udp: createUdp(config.thread, networkKey, notices), ...notices })
     : http;
   const sessions = new SessionCarrier({ networkKey });
   const carrier = createSessionsFirst({ base, http, sessions });
   const parts = { ...kept, carrier };
   return { parts, httpServer: http.httpServer };
+}
+
+function createUdp(
+  thread: boolean,
+  networkKey: Uint8Array | undefined,
+  { onWorkerLost }: CarrierNotices,
+): UdpCarrier {
+  const open = thread ? createThreadOpener({ networkKey, onLost: onWorkerLost }) : undefined;
+  return new UdpCarrier({ networkKey, open });
 }

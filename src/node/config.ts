@@ -60,6 +60,12 @@ export interface DSNodeConfigInput {
    * node is there. @default true
    */
   readonly peerCache?: boolean | undefined;
+  /**
+   * For a program that may compute for more than three seconds without a pause: a worker thread
+   * answers the probes of native peers meanwhile, by datagram, so that they show this node as
+   * `busy` and not as gone; for 30 s at least, 60 s at most. Costs some megabytes. @default false
+   */
+  readonly thread?: boolean | undefined;
 }
 
 const endpointSchema = z.union([
@@ -105,6 +111,7 @@ const schema = z.strictObject({
   bind: z.string().refine(isHostAddress, "must be an IP address or a host name").optional(),
   udp: z.boolean().default(true),
   peerCache: z.boolean().default(true),
+  thread: z.boolean().default(false),
 });
 
 /** The reference's name of each field, and ours. */
@@ -120,6 +127,7 @@ const SNAKE_CASE = {
   bind: "bind",
   udp: "udp",
   peer_cache: "peerCache",
+  thread: "thread",
 } as const;
 
 type FieldName = (typeof SNAKE_CASE)[keyof typeof SNAKE_CASE];
@@ -157,11 +165,14 @@ export class DSNodeConfig {
   readonly udp: boolean;
   /** Whether peers are kept on disk for the next start. */
   readonly peerCache: boolean;
+  /** Whether a worker thread answers probes while the program is busy. */
+  readonly thread: boolean;
 
   /** @throws {DsnError} `DSN_CONFIG` or `DSN_KEY_FORMAT`, naming the field, its value and the rule. */
   constructor(input: DSNodeConfigInput) {
     const parsed = parse(input);
     if (parsed.aesKey !== undefined) parseNetworkKey(parsed.aesKey);
+    if (parsed.thread && !parsed.udp) throw needsDatagrams();
     this.nodeId = parsed.nodeId;
     this.loggingDir = parsed.loggingDir;
     this.credentialDir = parsed.credentialDir;
@@ -173,6 +184,7 @@ export class DSNodeConfig {
     this.bind = parsed.bind;
     this.udp = parsed.udp;
     this.peerCache = parsed.peerCache;
+    this.thread = parsed.thread;
   }
 
   /**
@@ -211,6 +223,7 @@ export class DSNodeConfig {
     if (this.bind !== undefined) dict["bind"] = this.bind;
     if (!this.udp) dict["udp"] = false;
     if (!this.peerCache) dict["peer_cache"] = false;
+    if (this.thread) dict["thread"] = true;
     return dict;
   }
 }
@@ -262,6 +275,13 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined,
     input,
   );
+}
+
+function needsDatagrams(): DsnError {
+  return new DsnError("DSN_CONFIG", "Cannot use thread together with udp: false", {
+    why: "the thread answers by datagram, and by nothing else",
+    fix: ["leave udp out", "or leave thread out"],
+  });
 }
 
 function unusable(field: string, rule: string, value?: unknown): DsnError {

@@ -126,6 +126,7 @@ export class DSNodeServer implements AsyncDisposable {
     const { parts, httpServer } = buildParts(this.config, options.parts ?? {}, {
       onDatagrams: (to, pass) => this.node.noteDatagrams(to, pass),
       onUnavailable: (error) => this.node.warn(error),
+      onWorkerLost: (error) => this.node.warn(error),
     });
     this.httpServer = httpServer;
     this.node = new DSNode(this.config, parts);

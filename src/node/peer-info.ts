@@ -9,8 +9,10 @@ export interface PeerInfo {
   readonly nodeId: string;
   /** True for this node itself. */
   readonly self: boolean;
-  /** How it stands to us; `alive`, `suspect`, `one-way` and `relayed` nodes are there. */
+  /** How it stands to us; `alive`, `busy`, `suspect`, `one-way` and `relayed` nodes are there. */
   readonly status: PeerStatus;
+  /** Milliseconds that its program has done nothing else, while it is `busy`; as it says. */
+  readonly busyMs: number | undefined;
   /** Why it is refused or down: a code of {@link ERRORS} and a sentence. */
   readonly reason: { readonly code: string; readonly message: string } | undefined;
   /** Where we call it; undefined while it has told no usable port. */
@@ -44,6 +46,10 @@ export function toPeerInfo(member: Member, now: Instant): PeerInfo {
     nodeId: member.nodeId,
     self: false,
     status: member.status,
+    busyMs:
+      member.status !== "busy" || member.busySinceMs === undefined
+        ? undefined
+        : Math.round(now.monotonicMs - member.busySinceMs),
     reason: reason === undefined ? undefined : { code: reason.code, message: reason.message },
     endpoint: endpoint === undefined ? undefined : new Endpoint(endpoint.address, endpoint.port),
     fingerprint: fingerprint(member.publicKey),

@@ -28,6 +28,7 @@ import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
+  isReached,
   type Member,
   SESSION_FEATURE,
   type SignedHello,
@@ -198,7 +199,7 @@ export class Directory {
     const { members, trust, me, greeting } = this.#parts;
     if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return [];
     const known = members.get(nodeId);
-    if (known !== undefined && (known.status === "alive" || known.status === "suspect")) return [];
+    if (known !== undefined && (isReached(known) || known.status === "suspect")) return [];
     if (known !== undefined) known.helper ??= namer;
     const named = endpoint === undefined ? [] : [{ nodeId, endpoint }];
     if (known !== undefined && known.status !== "relayed") return named;

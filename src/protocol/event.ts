@@ -5,11 +5,13 @@ import type { EntriesChange } from "./entries.ts";
 import type { Member } from "./member.ts";
 
 /**
- * How a node stands to us. `alive`, `suspect`, `one-way` and `relayed` nodes are *present*: listed
- * and read.
+ * How a node stands to us. `alive`, `busy`, `suspect`, `one-way` and `relayed` nodes are *present*:
+ * listed and read.
  *
  * - `joining`: said HELLO, not yet reached.
  * - `alive`: answers us.
+ * - `busy`: its program has answered nothing for a second or more, a worker of it says; it reads
+ *   what is sent to it later.
  * - `suspect`: missed a probe, is being retried.
  * - `one-way`: it reaches us, we do not reach it.
  * - `relayed`: we do not reach it, others do and pass on its state.
@@ -20,6 +22,7 @@ import type { Member } from "./member.ts";
 export type PeerStatus =
   | "joining"
   | "alive"
+  | "busy"
   | "suspect"
   | "one-way"
   | "relayed"

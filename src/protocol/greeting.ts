@@ -29,6 +29,7 @@ import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
   type Member,
+  noteProven,
   resetPush,
   SESSION_FEATURE,
   type SignedHello,
@@ -145,7 +146,7 @@ export class Greeting {
     // A native answer signs our nonce, a Python answer may be a recording.
     if (block !== undefined) {
       member.heardMs = this.#kernel.now.monotonicMs;
-      member.provenMs = this.#kernel.now.monotonicMs;
+      noteProven(member, this.#kernel.now.monotonicMs);
     }
     if (isHostAddress(hello.detectedAddress)) this.#self.observe(hello.detectedAddress);
     return greeted;

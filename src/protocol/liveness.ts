@@ -238,6 +238,7 @@ export class Liveness {
     member.sync.sent = held;
     // What it proved is of a process that may be gone.
     member.provenMs = Number.NEGATIVE_INFINITY;
+    member.busySinceMs = undefined;
     this.probe(member);
   }
 

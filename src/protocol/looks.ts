@@ -10,7 +10,7 @@ import { DsnError } from "../errors.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative } from "./member.ts";
+import { isPresent, isReached, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
 
@@ -64,7 +64,8 @@ export class Looks {
       if (member !== undefined && member.status === "down") this.at(member);
     }
     const far = kernel.pick(members.all());
-    if (far?.status === "alive" && speaksNative(far) && !overlay.links.has(far)) this.at(far);
+    if (far !== undefined && isReached(far) && speaksNative(far) && !overlay.links.has(far))
+      this.at(far);
   }
 
   #next(): void {
@@ -88,7 +89,7 @@ export class Looks {
       if (!(error instanceof DsnError)) throw error;
       // Another node has its address: what answered there was not it.
       const isReplaced = error.code === "DSN_REFUSED" || error.code === "DSN_BAD_SIGNATURE";
-      if (isReplaced && member.status === "alive") members.setStatus(member, "down", error);
+      if (isReplaced && isReached(member)) members.setStatus(member, "down", error);
     } finally {
       this.#open -= 1;
       this.#next();

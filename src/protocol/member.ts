@@ -118,8 +118,12 @@ export interface Member {
   heardMs: number;
   /** Monotonic ms of its last answer that can be no recording; only native peers give any. */
   provenMs: number;
+  /** Monotonic ms of its last proof, even if the session that brought it was lost since. */
+  vouchedMs: number;
   /** Monotonic ms of its last sign of life on a session or by datagram. */
   answeredMs: number;
+  /** Monotonic ms since which its program does nothing else, as its worker says; see `busy.ts`. */
+  busySinceMs: number | undefined;
   /** Monotonic ms of the last time that somebody said that it is suspected, we among them. */
   rumouredMs: number;
   /** Monotonic ms since it has its status. */
@@ -176,7 +180,9 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     formerIncarnations: [],
     heardMs: Number.NEGATIVE_INFINITY,
     provenMs: Number.NEGATIVE_INFINITY,
+    vouchedMs: Number.NEGATIVE_INFINITY,
     answeredMs: Number.NEGATIVE_INFINITY,
+    busySinceMs: undefined,
     rumouredMs: Number.NEGATIVE_INFINITY,
     sinceMs: nowMs,
     joinedBefore: false,
@@ -224,12 +230,30 @@ export function isAsked(member: Member): boolean {
   return isPresent(member) && member.status !== "relayed" && speaksNative(member);
 }
 
+/** It answers us, or a worker of it does. */
+export function isReached({ status }: Member): boolean {
+  return status === "alive" || status === "busy";
+}
+
 /** It was there, and is no more. */
 export function isGone({ status }: Member): boolean {
   return status === "down" || status === "left";
 }
 
-const PRESENT: ReadonlySet<PeerStatus> = new Set(["alive", "suspect", "one-way", "relayed"]);
+const PRESENT: ReadonlySet<PeerStatus> = new Set([
+  "alive",
+  "busy",
+  "suspect",
+  "one-way",
+  "relayed",
+]);
+
+/** It has proved that it lives now: no recording, and nobody else, could have said that. */
+export function noteProven(member: Member, nowMs: number): void {
+  member.provenMs = nowMs;
+  member.vouchedMs = nowMs;
+  member.busySinceMs = undefined;
+}
 
 /** All that we know of it is what others say: perhaps there is no such node. */
 export function isUnproven({ provisional, provenMs }: Member): boolean {

@@ -3,8 +3,9 @@
  * @module
  */
 import type { DsnError } from "../errors.ts";
+import { BusyNodes } from "./busy.ts";
 import type { Flow } from "./flow.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, isReached, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeQuestion, type NativeQuestionParts, type Unanswered } from "./native-question.ts";
 import type { Overlay } from "./overlay.ts";
@@ -48,11 +49,13 @@ export class NativeProbes {
   readonly #parts: NativeProbesParts;
   readonly #question: NativeQuestion;
   readonly #suspicions: Suspicions;
+  readonly #busy: BusyNodes;
 
   constructor(parts: NativeProbesParts) {
     const { kernel, members, relays, overlay, probe } = parts;
     this.#parts = parts;
     this.#question = new NativeQuestion(parts);
+    this.#busy = new BusyNodes(kernel, members, probe);
     this.rounds = new ProbeRounds(kernel, members, probe);
     this.rumours = new Rumours(kernel, members, overlay, probe);
     const { rumours } = this;
@@ -81,13 +84,13 @@ export class NativeProbes {
     const isKnockDue = overlay.isSparse && (failure !== undefined || !overlay.reaches(member));
     if (isKnockDue && stands()) failure = yield* this.#knocks(member, stands);
     if (failure === undefined || !stands()) return undefined;
-    if (member.status === "alive") members.setStatus(member, "suspect", failure.trouble);
+    if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
     const suspicion = yield* this.#suspicions.suspect(member, sinceMs, failure, stands);
     if (!stands()) return undefined;
     if (suspicion === undefined) {
       this.#suspicions.noteFirstTry(false);
-      this.#parts.onAnswered(member);
+      this.#lives(member);
       return undefined;
     }
     const { reachedByOthers = false } = suspicion;
@@ -101,14 +104,23 @@ export class NativeProbes {
     const firstTryMs = firstTryMsOf(member);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
       this.#suspicions.noteFirstTry(true);
+      // Only what answers on a session is reached again.
+      if (stands() && member.status !== "one-way") this.#lives(member);
       return undefined;
     }
     if (byDatagram) member.datagramsLostUntilMs = kernel.now.monotonicMs + DATAGRAMS_LOST_MS;
     if (!stands()) return undefined;
     const failure = yield* this.#question.ask(member, firstTryMs);
-    if (!stands() || failure !== undefined) return failure;
-    this.#suspicions.noteFirstTry(!byDatagram);
-    this.#parts.onAnswered(member);
+    if (!stands()) return undefined;
+    if (failure === undefined) {
+      this.#suspicions.noteFirstTry(!byDatagram);
+      this.#lives(member);
+      return undefined;
+    }
+    // A connection that ended is no sign of much work.
+    const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
+    if (!busy || !stands()) return failure;
+    this.#lives(member);
     return undefined;
   }
 
@@ -123,14 +135,18 @@ export class NativeProbes {
       failure = yield* this.#question.knock(member, KNOCK_MS);
       // A machine that refuses says so at once; which is no reason to ask it faster.
       if (failure?.quick === true) yield* this.#parts.kernel.sleep(REFUSED_PAUSE_MS);
-      if (failure === undefined || member.answeredMs > sinceMs) {
-        this.#suspicions.noteFirstTry(knock === 1);
-        this.#parts.onAnswered(member);
-        return undefined;
-      }
       if (!stands()) return undefined;
+      if (failure !== undefined && member.answeredMs <= sinceMs) continue;
+      this.#suspicions.noteFirstTry(knock === 1);
+      this.#lives(member);
+      return undefined;
     }
     return failure;
+  }
+
+  /** The member itself gave a sign of life, or its worker did. */
+  #lives(member: Member): void {
+    if (!this.#busy.note(member)) this.#parts.onAnswered(member);
   }
 }
 

@@ -7,9 +7,11 @@ import type { Reply, Target } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
+import { countsByDatagram, hasWorker, noteAnswer } from "./busy.ts";
+import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, targetOf } from "./member.ts";
+import { type Member, noteProven, targetOf } from "./member.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -48,8 +50,10 @@ export class NativeQuestion {
    */
   asksByDatagram(member: Member): boolean {
     const nowMs = this.#parts.kernel.now.monotonicMs;
-    const isProven = nowMs - member.provenMs < PROOF_MS;
-    return this.takesDatagrams(member) && isProven && nowMs >= member.datagramsLostUntilMs;
+    if (!this.takesDatagrams(member)) return false;
+    // Nobody could prove anything while its program is busy.
+    if (member.busySinceMs !== undefined) return countsByDatagram(member, nowMs);
+    return nowMs - member.provenMs < PROOF_MS && nowMs >= member.datagramsLostUntilMs;
   }
 
   takesDatagrams({ endpoint, native }: Member): boolean {
@@ -58,19 +62,22 @@ export class NativeQuestion {
   }
 
   *answersDatagram(member: Member, timeoutMs: number): Flow<boolean> {
-    return (yield* this.#ping(member, timeoutMs))?.kind === "answer";
+    return (yield* this.#ping(member, timeoutMs, true))?.kind === "answer";
   }
 
-  /** Asks a node that no session is kept with, without beginning one. @returns what is wrong. */
+  /**
+   * Asks a node that no session is kept with, without beginning one. Nobody has it prove itself each
+   * minute: in a large network `looks.ts` does, now and then. @returns what is wrong.
+   */
   *knock(member: Member, timeoutMs: number): Flow<Unanswered | undefined> {
     const sentMs = this.#parts.kernel.now.monotonicMs;
-    const reply = yield* this.#ping(member, timeoutMs);
+    const reply = yield* this.#ping(member, timeoutMs, false);
     if (reply?.kind === "answer") return undefined;
     const failed = reply ?? NOWHERE;
     return this.#unanswered(member, targetOf(member), failed, { sentMs, timeoutMs });
   }
 
-  *#ping(member: Member, timeoutMs: number): Flow<Reply | undefined> {
+  *#ping(member: Member, timeoutMs: number, mustBeProven: boolean): Flow<Reply | undefined> {
     const { kernel } = this.#parts;
     const { endpoint, native } = member;
     if (endpoint === undefined) return undefined;
@@ -79,10 +86,25 @@ export class NativeQuestion {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
       timeoutMs,
     });
-    if (reply.kind !== "answer") return reply;
     if (member.native?.incarnation !== native?.incarnation) return undefined;
-    this.#heard(member, sentMs);
+    if (reply.kind !== "answer") {
+      // Only datagrams reach a worker: the way of them is tried again although nothing else answers.
+      if (hasWorker(member)) tellFeatures(kernel, member);
+      return reply;
+    }
+    const nowMs = kernel.now.monotonicMs;
+    if (mustBeProven && !countsByDatagram(member, nowMs)) return undefined;
+    noteAnswer(member, reply.payload, nowMs);
+    member.answeredMs = nowMs;
+    // A worker waits for its program before it answers.
+    if (member.busySinceMs === undefined) member.rttMs = nowMs - sentMs;
     return reply;
+  }
+
+  /** Whether a worker says that the member's program is busy. */
+  *isBusy(member: Member, timeoutMs: number): Flow<boolean> {
+    if (!hasWorker(member) || !this.takesDatagrams(member)) return false;
+    return (yield* this.answersDatagram(member, timeoutMs)) && member.busySinceMs !== undefined;
   }
 
   /** Nobody can have recorded an answer on a session. @returns what is wrong. */
@@ -99,11 +121,13 @@ export class NativeQuestion {
       return undefined;
     }
     if (reply.kind !== "answer") return this.#unanswered(member, to, reply, { sentMs, timeoutMs });
-    member.provenMs = kernel.now.monotonicMs;
+    const nowMs = kernel.now.monotonicMs;
+    noteProven(member, nowMs);
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }
-    this.#heard(member, sentMs);
+    member.rttMs = nowMs - sentMs;
+    member.answeredMs = nowMs;
     return undefined;
   }
 
@@ -128,12 +152,6 @@ export class NativeQuestion {
       me: me.nodeId,
       keyId: me.keyId,
     });
-  }
-
-  #heard(member: Member, sentMs: number): void {
-    const nowMs = this.#parts.kernel.now.monotonicMs;
-    member.rttMs = nowMs - sentMs;
-    member.answeredMs = nowMs;
   }
 }
 

@@ -15,7 +15,7 @@ import type { Directory } from "./directory.ts";
 import type { Flow } from "./flow.ts";
 import type { Goodbye } from "./goodbye.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, noteProven } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Messaging } from "./messaging.ts";
 import type { NativeReplication } from "./native-replication.ts";
@@ -122,7 +122,7 @@ export class NativeServing {
     }
     // What comes on a session is no recording, whoever asks.
     member.heardMs = kernel.now.monotonicMs;
-    member.provenMs = kernel.now.monotonicMs;
+    noteProven(member, kernel.now.monotonicMs);
     // Of one that has left, what it said before may still come.
     const isMissed = !isPresent(member) && member.status !== "left";
     if (isMissed || member.status === "relayed") this.#parts.onAbsentPeer(member);

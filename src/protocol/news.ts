@@ -22,7 +22,14 @@ import {
 import { NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf, versionHeld } from "./member.ts";
+import {
+  isPresent,
+  isReached,
+  type Member,
+  speaksNative,
+  targetOf,
+  versionHeld,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import { inBatches, type NativeItems, NO_ROOT } from "./native-items.ts";
 import type { NativePush } from "./native-push.ts";
@@ -318,8 +325,9 @@ function provenVersion({ replica }: Member): number {
 }
 
 /** How a member is shown to others; empty when it is not. */
-export function entryOf({ hello, endpoint, status }: Member): MemberEntry[] {
-  if (hello === undefined || endpoint === undefined || status !== "alive") return [];
+export function entryOf(member: Member): MemberEntry[] {
+  const { hello, endpoint } = member;
+  if (hello === undefined || endpoint === undefined || !isReached(member)) return [];
   return [{ role: hello.role, hello: hello.bytes, endpoint }];
 }
 

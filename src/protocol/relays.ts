@@ -10,7 +10,7 @@ import { NativeType } from "../wire/native-type.ts";
 import { type Flow, run, wait } from "./flow.ts";
 import type { Greeting, OpenHello } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, speaksNative, targetOf, versionHeld } from "./member.ts";
+import { type Member, noteProven, speaksNative, targetOf, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { type NativeItems, NO_ROOT } from "./native-items.ts";
 import type { Overlay } from "./overlay.ts";
@@ -97,7 +97,7 @@ export class Relays {
     });
     if (reply.kind !== "answer" || !members.has(member)) return false;
     if (!(yield* greeting.answers(member, reply.payload, hello))) return false;
-    member.provenMs = kernel.now.monotonicMs;
+    noteProven(member, kernel.now.monotonicMs);
     member.helper = helper.nodeId;
     return true;
   }

@@ -9,8 +9,10 @@ import { createHash } from "node:crypto";
 import type { Address, Carrier, Message, Reply, RequestOptions } from "../transport/carrier.ts";
 import { DEFAULT_UDP_LIMITS } from "../transport/limits.ts";
 import type { After } from "../transport/timers.ts";
+import { UdpAsking } from "../transport/udp-asking.ts";
 import { decodeDatagram } from "../transport/udp-datagram.ts";
-import { UdpRoutes } from "../transport/udp-routes.ts";
+import { UdpFront } from "../transport/udp-front.ts";
+import { UdpRoutes, type UdpRoutesOptions } from "../transport/udp-routes.ts";
 import { type UdpLoad, UdpStack } from "../transport/udp-stack.ts";
 import type { UdpEndpoint } from "../transport/udp-switch.ts";
 import type { SimNetwork } from "./sim-network.ts";
@@ -32,13 +34,20 @@ export interface SimDatagramsContext {
   readonly note: (bytes: Uint8Array, to: UdpEndpoint) => void;
 }
 
+/** What a node asks, and what others ask it; in one thread or in two. */
+interface Halves {
+  readonly paths: UdpRoutesOptions["paths"];
+  readonly receive: (bytes: Uint8Array, source: UdpEndpoint) => void;
+  readonly load: () => UdpLoad;
+}
+
 /** The datagram side of one process. */
 export class SimDatagrams {
   /** What was told of ways: the address, and whether datagrams pass. */
   readonly told: { readonly to: string; readonly pass: boolean }[] = [];
   readonly #context: SimDatagramsContext;
   readonly #node: SimNode;
-  readonly #stack: UdpStack;
+  readonly #halves: Halves;
   readonly #routes: UdpRoutes;
   /** What came, and which timers ran out, while the process was paused. */
   readonly #held = { datagrams: [] as (() => void)[], timers: [] as (() => void)[] };
@@ -46,30 +55,80 @@ export class SimDatagrams {
   constructor(context: SimDatagramsContext, node: SimNode) {
     this.#context = context;
     this.#node = node;
-    const monotonicMs = () => context.clock.nowMs;
-    this.#stack = new UdpStack({
-      networkKey: networkKeyOf(node.keyId),
-      limits: DEFAULT_UDP_LIMITS,
-      monotonicMs,
-      after: this.#after,
-      randomBytes: context.entropy,
-      send: (bytes, to) => this.#send(bytes, to),
-      resolve: (host, onFound) => {
-        const found = context.nodeAt(host);
-        onFound(found === undefined ? [] : [found.address]);
-      },
-    });
-    this.#stack.serve({ onRequest: (request, respond) => node.receive(request, respond) });
+    this.#halves = node.thread ? this.#halvesInTwoThreads() : this.#halvesInOneThread();
     this.#routes = new UdpRoutes({
       http: context.http,
-      paths: this.#stack,
-      monotonicMs,
+      paths: this.#halves.paths,
+      monotonicMs: () => context.clock.nowMs,
       onDatagrams: ({ address }, pass) => this.told.push({ to: address, pass }),
     });
   }
 
+  #halvesInOneThread(): Halves {
+    const stack = new UdpStack({ ...this.#stackOptions(), after: this.#after });
+    stack.serve({ onRequest: (request, respond) => this.#node.receive(request, respond) });
+    return {
+      paths: stack,
+      receive: (bytes, source) => this.#whenAwake(() => stack.receive(bytes, source)),
+      load: () => stack.load,
+    };
+  }
+
+  /** As with a worker: the answering half goes on while the program is busy. */
+  #halvesInTwoThreads(): Halves {
+    const node = this.#node;
+    const options = this.#stackOptions();
+    const front = new UdpFront({
+      ...options,
+      after: this.#afterInWorker,
+      loopAgeMs: () => node.stalledMs,
+      hand: (request, respond) => {
+        node.receive(request, respond);
+        return true;
+      },
+    });
+    const inFlightMax = options.limits.inFlightPerPeerMax;
+    const asking = new UdpAsking({ ...options, after: this.#after, inFlightMax });
+    return {
+      paths: {
+        limits: options.limits,
+        open: (to) => asking.open(to),
+        forget: (path) => asking.forget(path),
+      },
+      receive: (bytes, source) => {
+        const datagram = decodeDatagram(bytes);
+        if (datagram === undefined) return;
+        if (datagram.kind === "challenge" || datagram.kind === "answer") {
+          this.#whenAwake(() => asking.receive(datagram));
+        } else {
+          this.#whenWorkerRuns(() => front.receive(datagram, source));
+        }
+      },
+      load: () => ({
+        associations: front.associations,
+        requests: front.requests,
+        expected: asking.expected,
+      }),
+    };
+  }
+
+  #stackOptions() {
+    const { clock, entropy, nodeAt } = this.#context;
+    return {
+      networkKey: networkKeyOf(this.#node.keyId),
+      limits: DEFAULT_UDP_LIMITS,
+      monotonicMs: () => clock.nowMs,
+      randomBytes: entropy,
+      send: (bytes: Uint8Array, to: UdpEndpoint) => this.#send(bytes, to),
+      resolve: (host: string, onFound: (addresses: readonly string[]) => void) => {
+        const found = nodeAt(host);
+        onFound(found === undefined ? [] : [found.address]);
+      },
+    };
+  }
+
   get load(): UdpLoad {
-    return this.#stack.load;
+    return this.#halves.load();
   }
 
   broadcast(
@@ -95,25 +154,33 @@ export class SimDatagrams {
     for (const happen of this.#held.timers.splice(0)) happen();
   }
 
-  readonly #after: After = (ms, run) => {
+  readonly #after: After = (ms, run) =>
+    this.#later(ms, run, (ring) => this.#whenAwake(ring, this.#held.timers));
+
+  readonly #afterInWorker: After = (ms, run) =>
+    this.#later(ms, run, (ring) => this.#whenWorkerRuns(ring, this.#held.timers));
+
+  #later(ms: number, run: () => void, happen: (ring: () => void) => void): () => void {
     let isCancelled = false;
-    const ring = () => {
-      if (!isCancelled) run();
-    };
-    this.#context.clock.in(ms, () => this.#whenAwake(ring, this.#held.timers));
+    this.#context.clock.in(ms, () =>
+      happen(() => {
+        if (!isCancelled) run();
+      }),
+    );
     return () => {
       isCancelled = true;
     };
-  };
-
-  #receive(bytes: Uint8Array, source: UdpEndpoint): void {
-    this.#whenAwake(() => this.#stack.receive(bytes, source), this.#held.datagrams);
   }
 
-  #whenAwake(happen: () => void, held: (() => void)[]): void {
+  #whenAwake(happen: () => void, held = this.#held.datagrams): void {
     if (!this.#node.running) return;
     if (this.#node.paused) held.push(happen);
     else happen();
+  }
+
+  #whenWorkerRuns(happen: () => void, held = this.#held.datagrams): void {
+    if (this.#node.running && this.#node.isStalled) happen();
+    else this.#whenAwake(happen, held);
   }
 
   #send(bytes: Uint8Array, to: UdpEndpoint): void {
@@ -126,7 +193,7 @@ export class SimDatagrams {
     const arrive = () => {
       const target = nodeAt(to.address);
       const side = target?.port === to.port ? target.datagrams : undefined;
-      if (side !== undefined) side.#receive(sent, { address, port });
+      if (side !== undefined) side.#halves.receive(sent, { address, port });
     };
     network.carry(address, to.address, arrive);
     if (random() >= network.duplicateRate) return;

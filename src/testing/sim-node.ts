@@ -12,6 +12,7 @@ import {
   SESSION_FEATURE,
 } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
+import { BUSY_FEATURE } from "../wire/ping.ts";
 import type { SimHost, SimRequest } from "./sim-carrier.ts";
 import type { SimDatagrams } from "./sim-datagrams.ts";
 
@@ -63,6 +64,8 @@ export interface SimNodeOptions {
   readonly datagrams: ((node: SimNode) => SimDatagrams) | undefined;
   /** It takes and begins sessions. */
   readonly sessions: boolean;
+  /** A worker has its UDP socket, and answers while the program is busy. */
+  readonly thread: boolean;
 }
 
 /** The wall clock of a simulation begins here, so that versions look like real ones. */
@@ -98,6 +101,10 @@ export class SimNode implements SimHost {
   #pausedAtMs: number | undefined;
   /** How far its monotonic clock has fallen behind. */
   #sleptMs = 0;
+  /** A worker has its UDP socket, and answers while the program is busy. */
+  readonly thread: boolean;
+  /** Simulated ms since which its program is busy; undefined while it is not. */
+  #stalledSinceMs: number | undefined;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
   readonly #world: SimWorld;
@@ -115,6 +122,7 @@ export class SimNode implements SimHost {
     this.keyId = options.keyId;
     this.skewSeconds = options.skewSeconds;
     this.sessions = options.sessions;
+    this.thread = options.thread;
     this.datagrams = options.datagrams?.(this);
     this.core = new NodeCore({
       nodeId: options.nodeId,
@@ -132,6 +140,7 @@ export class SimNode implements SimHost {
       }),
       features: [
         ...(this.datagrams === undefined ? [] : ["udp"]),
+        ...(this.datagrams !== undefined && this.thread ? [BUSY_FEATURE] : []),
         ...(this.sessions ? [SESSION_FEATURE] : []),
       ],
       random: world.random,
@@ -176,11 +185,28 @@ export class SimNode implements SimHost {
     this.step({ kind: "stranger", from });
   }
 
-  /** Stops until {@link resume}. @param sleeps Its monotonic clock stops too. */
+  /** Stops as a whole, its worker too, until {@link resume}. @param sleeps Its monotonic clock stops too. */
   pause(sleeps: boolean): void {
     if (this.paused) return;
     this.paused = true;
+    this.#stalledSinceMs = undefined;
     this.#pausedAtMs = sleeps ? this.#world.nowMs() : undefined;
+  }
+
+  /** Its program computes, and its event loop does not turn; a worker, if it has one, runs on. */
+  stall(): void {
+    this.paused = true;
+    this.#stalledSinceMs = this.#world.nowMs();
+  }
+
+  /** Its program is busy; see {@link stall}. */
+  get isStalled(): boolean {
+    return this.#stalledSinceMs !== undefined;
+  }
+
+  /** How long its program has been busy, in milliseconds; 0 when it is not. */
+  get stalledMs(): number {
+    return this.#world.nowMs() - (this.#stalledSinceMs ?? this.#world.nowMs());
   }
 
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
@@ -188,6 +214,7 @@ export class SimNode implements SimHost {
     this.paused = false;
     if (this.#pausedAtMs !== undefined) this.#sleptMs += this.#world.nowMs() - this.#pausedAtMs;
     this.#pausedAtMs = undefined;
+    this.#stalledSinceMs = undefined;
     const held = this.#held.splice(0);
     const isTimeout = (input: Input) => input.kind === "reply" && input.reply.kind === "failed";
     for (const input of held.filter(isTimeout)) this.step(input);

@@ -53,6 +53,8 @@ export interface AddOptions {
   readonly datagrams?: boolean;
   /** It uses sessions with all that do. @default false */
   readonly sessions?: boolean;
+  /** A worker answers probes by datagram while its program is busy; needs `datagrams`. @default false */
+  readonly thread?: boolean;
 }
 
 /** What is otherwise than before when a node starts again. */
@@ -240,7 +242,15 @@ export class Simulation {
     this.node(name).pause(sleeps);
   }
 
-  /** Ends a {@link pause}. */
+  /**
+   * The program of that node computes, and answers nobody. Its worker answers probes, if it was
+   * added with `thread`; without, this is a {@link pause}.
+   */
+  stall(name: string): void {
+    this.node(name).stall();
+  }
+
+  /** Ends a {@link pause} or a {@link stall}. */
   resume(name: string): void {
     const node = this.node(name);
     if (node.paused) node.resume();
@@ -274,6 +284,7 @@ export class Simulation {
       skewSeconds: options.skewSeconds ?? 0,
       datagrams: options.datagrams === true ? (node) => this.#datagramsOf(node) : undefined,
       sessions: options.sessions === true,
+      thread: options.thread === true,
     });
     this.nodes.set(name, node);
     const bootstrap = (options.join ?? []).map((host) => ({

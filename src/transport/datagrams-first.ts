@@ -24,7 +24,10 @@ const ATTEMPTS_MAX = 8;
 
 export interface DatagramsFirstOptions {
   readonly http: Carrier;
-  readonly udp: Pick<UdpCarrier, "limits" | "listen" | "unlisten" | "open" | "forget" | "close">;
+  readonly udp: Pick<
+    UdpCarrier,
+    "limits" | "features" | "listen" | "unlisten" | "open" | "forget" | "close"
+  >;
   /** Milliseconds on a clock that never steps back. @default performance.now */
   readonly monotonicMs?: (() => number) | undefined;
   /** Datagrams to a peer do not pass although HTTP does (`false`); they do again (`true`). */
@@ -102,7 +105,7 @@ class UdpAndHttp implements DatagramsFirst {
 
   /** Nobody is told of a UDP port that could not be had. */
   get features(): readonly string[] {
-    return this.#takesDatagrams ? ["udp"] : [];
+    return this.#takesDatagrams ? this.#options.udp.features : [];
   }
 
   speaksDatagrams(to: Address, speaks: boolean, sessions = false): void {

@@ -6,18 +6,16 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { DsnError } from "../errors.ts";
 import { formatAddress } from "../wire/exchange.ts";
 import type { Address, CarrierListener } from "./carrier.ts";
-import { plainAddress } from "./connection-guard.ts";
 import { DEFAULT_UDP_LIMITS, type UdpLimits } from "./limits.ts";
 import { patientAfter } from "./timers.ts";
 import type { UdpPath } from "./udp-path.ts";
+import { type OpenUdpSocket, openUdpSocket, type UdpSocket } from "./udp-socket.ts";
 import { type UdpLoad, UdpStack } from "./udp-stack.ts";
-import type { UdpEndpoint } from "./udp-switch.ts";
 
 export interface UdpCarrierOptions {
   /** 16 bytes; undefined for a network without a key. */
@@ -26,24 +24,28 @@ export interface UdpCarrierOptions {
   readonly monotonicMs?: (() => number) | undefined;
   /** Replaces single limits. */
   readonly limits?: Partial<UdpLimits> | undefined;
+  /** What binds the socket. @default one in this thread */
+  readonly open?: OpenUdpSocket | undefined;
 }
 
 export class UdpCarrier {
   readonly #stack: UdpStack;
-  #socket: Socket | undefined;
+  readonly #openSocket: OpenUdpSocket;
+  #socket: UdpSocket | undefined;
   #canSendTo: (family: number) => boolean = () => false;
   #listening: Promise<Address> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: UdpCarrierOptions) {
     const { networkKey, monotonicMs = () => performance.now() } = options;
+    this.#openSocket = options.open ?? openUdpSocket;
     this.#stack = new UdpStack({
       networkKey,
       monotonicMs,
       limits: { ...DEFAULT_UDP_LIMITS, ...options.limits },
       after: patientAfter,
       randomBytes,
-      send: (bytes, to) => this.#send(bytes, to),
+      send: (bytes, to) => this.#socket?.send(bytes, to),
       resolve: (host, onFound) => {
         this.#resolve(host).then(onFound, () => onFound([]));
       },
@@ -71,37 +73,38 @@ export class UdpCarrier {
   }
 
   async #listen(at: Address, listener: CarrierListener): Promise<Address> {
-    const socket = createSocket({
-      type: isIP(at.address) === 4 ? "udp4" : "udp6",
-      // All that we send to are IP addresses, and these need no waiting for the next turn.
-      lookup: (address, _, callback) => callback(null, address, isIP(address)),
-    });
+    let socket: UdpSocket;
     try {
-      await bind(socket, at);
-      if (this.#closing !== undefined) throw new Error("the carrier is closed");
+      socket = await this.#openSocket(at, {
+        onDatagram: (bytes, source) => this.#stack.receive(bytes, source),
+        onRequest: (request, respond) => listener.onRequest(request, respond),
+        onFault: (error) => listener.onFault?.(error),
+      });
     } catch (error) {
-      socket.close();
       throw cannotListen(at, error as NodeJS.ErrnoException);
     }
-    // Errors of single datagrams: whoever waits for an answer finds out by itself.
-    socket.on("error", () => undefined);
-    socket.on("message", (bytes, { address, port }) => {
-      this.#stack.receive(bytes, { address: plainAddress(address), port });
-    });
+    if (this.#closing !== undefined) {
+      await socket.close();
+      throw cannotListen(at, new Error("the carrier is closed"));
+    }
     const takesAll = at.address === "::";
     const family = isIP(at.address);
     this.#canSendTo = (other) => takesAll || other === family;
     this.#stack.serve(listener);
     this.#socket = socket;
-    const { address, port } = socket.address();
-    return { address, port };
+    return socket.at;
+  }
+
+  /** What peers may use with it: `udp`, and what its socket does besides; once it listens. */
+  get features(): readonly string[] {
+    return ["udp", ...(this.#socket?.features ?? [])];
   }
 
   /** Stops listening, and can listen again. What was asked goes silent. */
   async unlisten(): Promise<void> {
     const socket = this.#socket;
     this.#socket = undefined;
-    if (socket !== undefined) await new Promise<void>((resolve) => socket.close(() => resolve()));
+    await socket?.close();
   }
 
   /** A way to one peer; {@link forget} it when it is of no use any more. */
@@ -127,18 +130,6 @@ export class UdpCarrier {
     await this.unlisten();
   }
 
-  #send(bytes: Uint8Array, { address, port }: UdpEndpoint): void {
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    // A socket that takes both knows IPv4 addresses in their mapped form alone.
-    const mapped = isIP(address) === 4 && this.#canSendTo(6);
-    try {
-      socket.send(bytes, port, mapped ? `::ffff:${address}` : address);
-    } catch {
-      // A port that cannot be one, as a forged source may have.
-    }
-  }
-
   /** The addresses of a host that our socket can send to. */
   async #resolve(host: string): Promise<readonly string[]> {
     const found =
@@ -150,16 +141,6 @@ export class UdpCarrier {
     const families = new Set(usable.map(({ family }) => family));
     return families.size < usable.length ? [] : usable.map(({ address }) => address);
   }
-}
-
-function bind(socket: Socket, { address, port }: Address): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind({ address, port }, () => {
-      socket.off("error", reject);
-      resolve();
-    });
-  });
 }
 
 function cannotListen(at: Address, cause: NodeJS.ErrnoException): DsnError {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createAesCbcSeal, createPlainSeal } from "../../src/crypto/aes-cbc-seal.ts";
 import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
 import { MemoryNetwork } from "../../src/transport/memory-network.ts";
+import { openThreads } from "../helpers/threads.ts";
 import { describeCarrier } from "./carrier.ts";
 import type { Faults } from "./lossy-udp-proxy.ts";
 import { createSessionCarrier } from "./session-nodes.ts";
@@ -60,12 +61,14 @@ if (hasIpv6) {
 
 function describeUdpAndHttp(
   name: string,
-  { host = "127.0.0.1", sealed = true, faults }: UdpRow,
+  { host = "127.0.0.1", sealed = true, faults, thread = false }: UdpRow,
   check: (use: UdpUse) => void,
 ): void {
   const use = new UdpUse();
-  const create = (networkKey: Uint8Array | undefined) => () =>
-    createUdpAndHttp({ host, networkKey, faults }, use);
+  const create = (networkKey: Uint8Array | undefined) => () => {
+    const open = thread ? openThreads(networkKey) : undefined;
+    return createUdpAndHttp({ host, networkKey, faults, open }, use);
+  };
   const [ours, others] = [1, 2].map((fill) => new Uint8Array(16).fill(fill));
   describeCarrier(name, {
     create: create(sealed ? ours : undefined),
@@ -82,6 +85,8 @@ interface UdpRow {
   readonly host?: string;
   readonly sealed?: boolean;
   readonly faults?: Faults;
+  /** A worker thread has the socket. */
+  readonly thread?: boolean;
 }
 
 function expectDatagrams(use: UdpUse): void {
@@ -92,6 +97,17 @@ function expectDatagrams(use: UdpUse): void {
 describeUdpAndHttp("udp+http, sealed", {}, expectDatagrams);
 describeUdpAndHttp("udp+http, plain", { sealed: false }, expectDatagrams);
 if (hasIpv6) describeUdpAndHttp("udp+http, over IPv6", { host: "::1" }, expectDatagrams);
+
+describeUdpAndHttp("udp+http, in a worker thread", { thread: true }, expectDatagrams);
+describeUdpAndHttp(
+  "udp+http, in a worker thread, plain",
+  { thread: true, sealed: false },
+  expectDatagrams,
+);
+if (hasIpv6) {
+  const row = { host: "::1", thread: true };
+  describeUdpAndHttp("udp+http, in a worker thread, over IPv6", row, expectDatagrams);
+}
 
 const lossy = { dropped: 3, doubled: 2, delayMsMax: 3 };
 describeUdpAndHttp("udp+http, with loss", { faults: lossy }, (use) => {

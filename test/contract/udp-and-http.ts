@@ -19,8 +19,9 @@ import type {
 } from "../../src/transport/carrier.ts";
 import { createDatagramsFirst, type DatagramsFirst } from "../../src/transport/datagrams-first.ts";
 import { createHttpCarrier } from "../../src/transport/http-carrier.ts";
-import { UdpCarrier } from "../../src/transport/udp-carrier.ts";
+import { UdpCarrier, type UdpCarrierOptions } from "../../src/transport/udp-carrier.ts";
 import type { UdpPath } from "../../src/transport/udp-path.ts";
+import type { OpenUdpSocket } from "../../src/transport/udp-socket.ts";
 import { MessageType } from "../../src/wire/message-type.ts";
 import { type Faults, LossyUdpProxy } from "./lossy-udp-proxy.ts";
 
@@ -29,6 +30,8 @@ export interface BetweenSetup {
   readonly host: string;
   /** A proxy in front of every node; none without. */
   readonly faults?: Faults | undefined;
+  /** What binds the socket; one in this thread without. */
+  readonly open?: OpenUdpSocket | undefined;
 }
 
 /** What was done by datagram in one row of the contract. */
@@ -64,12 +67,12 @@ class EagerUdpAndHttp implements Carrier {
   #listening: Promise<Address> | undefined;
 
   constructor(setup: BetweenSetup, use: UdpUse) {
-    const { networkKey } = setup;
+    const { networkKey, open } = setup;
     const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
     this.#setup = setup;
     this.#use = use;
     this.#http = createHttpCarrier({ seal });
-    this.#udp = new CountingUdpCarrier(networkKey, use);
+    this.#udp = new CountingUdpCarrier({ networkKey, open }, use);
     this.#carrier = createDatagramsFirst({ http: this.#http, udp: this.#udp });
   }
 
@@ -166,8 +169,8 @@ class CountingUdpCarrier extends UdpCarrier {
   readonly #use: UdpUse;
   readonly #paths = new Map<string, UdpPath>();
 
-  constructor(networkKey: Uint8Array | undefined, use: UdpUse) {
-    super({ networkKey });
+  constructor(options: UdpCarrierOptions, use: UdpUse) {
+    super(options);
     this.#use = use;
   }
 

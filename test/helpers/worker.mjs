@@ -30,14 +30,15 @@ const tell = (name, payload) => {
   process.send?.({ event: name, at: Date.now(), payload: structuredClone(told) });
 };
 
+/** The process computes, and does nothing else. */
+function block(ms) {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
 /** What a slow application does with a message. */
 function receiver({ mode, ms }) {
-  if (mode === "blocks") {
-    return () => {
-      const end = performance.now() + ms;
-      while (performance.now() < end);
-    };
-  }
+  if (mode === "blocks") return () => block(ms);
   return () => sleep(ms);
 }
 
@@ -59,6 +60,7 @@ const commands = {
     server.updateMany(changes);
     return { at, ms: performance.now() - startMs };
   },
+  block,
   rss: () => process.memoryUsage().rss,
   stop: () => server.stop(),
 };

@@ -13,6 +13,7 @@ describe("new DSNodeConfig()", () => {
       nodeId: "a",
       udp: true,
       peerCache: true,
+      thread: false,
       loggingDir: "logs",
       credentialDir: "credentials",
       port: 0,
@@ -154,4 +155,12 @@ describe("parseWhitelistEntry()", () => {
       expect(parseWhitelistEntry(entry), entry).toBeUndefined();
     }
   });
+});
+
+it("a worker answers by datagram: thread without udp is refused", () => {
+  const input = { nodeId: "a", thread: true };
+  expect(new DSNodeConfig(input).toDict()).toMatchObject({ thread: true });
+  expect(() => new DSNodeConfig({ ...input, udp: false })).toThrow(
+    expect.objectContaining({ code: "DSN_CONFIG" }),
+  );
 });

@@ -83,6 +83,7 @@ class Scene {
       http: this.http,
       udp: {
         limits: { ...DEFAULT_UDP_LIMITS, peersMax },
+        features: ["udp"],
         listen: async (at) => {
           this.udpCalls.push("listen");
           return at;
