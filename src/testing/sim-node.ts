@@ -93,6 +93,7 @@ export class SimNode implements SimHost {
   paused = false;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
+  readonly #whenAwake: (() => void)[] = [];
   readonly #world: SimWorld;
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
   #lastExchange = 0;
@@ -164,6 +165,12 @@ export class SimNode implements SimHost {
     this.step({ kind: "stranger", from });
   }
 
+  /** Does something of the process at once, or when its pause ends. */
+  whenAwake(happen: () => void): void {
+    if (this.paused) this.#whenAwake.push(happen);
+    else happen();
+  }
+
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
@@ -173,6 +180,7 @@ export class SimNode implements SimHost {
     this.step({ kind: "wake" });
     for (const input of held.filter((input) => !isTimeout(input))) this.step(input);
     this.datagrams?.resume();
+    for (const happen of this.#whenAwake.splice(0)) happen();
   }
 
   #carryOut(effect: Effect): void {

@@ -23,6 +23,7 @@ import { type PythonOptions, SimPython } from "./sim-python.ts";
 import { SimSessions } from "./sim-sessions.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
+import { Traffic } from "./traffic.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** How a simulation begins. */
@@ -88,6 +89,8 @@ export class Simulation {
   readonly carrier: SimCarrier;
   /** A fingerprint of all that happened. */
   readonly trace = new Trace();
+  /** What each host sends, counted. */
+  readonly traffic = new Traffic();
   /** What signs and verifies. */
   readonly engine: SignatureEngine;
   /** Uniform in [0, 1), from the seed. */
@@ -110,6 +113,8 @@ export class Simulation {
   readonly sessions: SimSessions;
   readonly #world: SimWorld;
   readonly #disks = new Map<string, SimDisk>();
+  /** Who lives at an IP address, and at a name followed by `.sim`. */
+  readonly #hostsAt = new Map<string, SimHost>();
   readonly #added = new Map<string, AddOptions>();
   readonly #wakes = new Map<SimNode, number>();
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
@@ -124,14 +129,18 @@ export class Simulation {
     this.entropy = seededBytes(this.random);
     this.engine = options.engine ?? createToySignatures();
     this.network = new SimNetwork(this.clock, this.random, options);
-    this.carrier = new SimCarrier(this.clock, this.network, this.trace, () => this.hosts());
+    this.carrier = new SimCarrier({
+      clock: this.clock,
+      network: this.network,
+      trace: this.trace,
+      traffic: this.traffic,
+      hostAt: (address) => this.#hostsAt.get(address),
+    });
     this.sessions = new SimSessions({
       clock: this.clock,
       network: this.network,
-      nodeAt: (host) =>
-        [...this.nodes.values()].find(
-          ({ address, name }) => address === host || `${name}.sim` === host,
-        ),
+      traffic: this.traffic,
+      nodeAt: (address) => this.#nodeAt(address),
       note: (from, to, { type, payload }) =>
         this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload),
     });
@@ -187,7 +196,17 @@ export class Simulation {
     this.pythons.get(name)?.crash();
     const peer = new SimPython(this, name, options, disk.keyPair);
     this.pythons.set(name, peer);
+    this.#settle(peer);
     return peer;
+  }
+
+  #settle(host: SimHost): void {
+    this.#hostsAt.set(host.address, host).set(`${host.name}.sim`, host);
+  }
+
+  #nodeAt(address: string): SimNode | undefined {
+    const host = this.#hostsAt.get(address);
+    return host instanceof SimNode ? host : undefined;
   }
 
   /** The process dies: nothing is said, everything in memory is gone. */
@@ -271,6 +290,8 @@ export class Simulation {
       sessions: options.sessions === true,
     });
     this.nodes.set(name, node);
+    if (old !== undefined) this.#hostsAt.delete(old.address);
+    this.#settle(node);
     const bootstrap = (options.join ?? []).map((host) => ({
       address: host.endsWith(".sim") ? host : this.addressOf(host),
       port: SIM_PORT,
@@ -280,15 +301,13 @@ export class Simulation {
   }
 
   #datagramsOf(node: SimNode): SimDatagrams {
-    const nodes = () => [...this.nodes.values()];
     return new SimDatagrams(
       {
         clock: this.clock,
         network: this.network,
         random: this.random,
         entropy: this.entropy,
-        nodeAt: (host) =>
-          nodes().find(({ address, name }) => address === host || `${name}.sim` === host),
+        nodeAt: (address) => this.#nodeAt(address),
         http: {
           broadcast: (to, message, options, onReply) => {
             for (const [index, address] of to.entries()) {
@@ -298,8 +317,10 @@ export class Simulation {
             }
           },
         },
-        note: (bytes, { address }) =>
-          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes),
+        note: (bytes, { address }) => {
+          this.traffic.note(node.name, "datagram", bytes.length);
+          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes);
+        },
       },
       node,
     );
