@@ -32,6 +32,17 @@ export {
   Simulation,
   type SimulationOptions,
 } from "./simulation.ts";
+export { type StarveOptions, starve } from "./starvation.ts";
+export {
+  createTestNetwork,
+  type SettleOptions,
+  TestNetwork,
+  type TestNetworkOptions,
+  type TestNodeOptions,
+  type TestRestartOptions,
+} from "./test-network.ts";
+export { TestBody, TestNode, type TestNodeParts } from "./test-node.ts";
 export { createToySignatures } from "./toy-signatures.ts";
 export { Trace } from "./trace.ts";
+export { Traffic, type TrafficCount } from "./traffic.ts";
 export { VirtualClock } from "./virtual-clock.ts";

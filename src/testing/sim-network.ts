@@ -56,9 +56,7 @@ export class SimNetwork {
     for (let copy = 0; copy < copies; copy += 1) {
       if (this.#random() < this.lossRate) continue;
       const heldUpMs =
-        this.#random() < this.reorderRate
-          ? this.#random() * OVERTAKEN_FACTOR * this.delayMs[1]
-          : 0;
+        this.#random() < this.reorderRate ? this.#random() * OVERTAKEN_FACTOR * this.delayMs[1] : 0;
       this.#clock.in(this.#delayMs(from) + heldUpMs, () => {
         if (!this.isCut(from, to)) arrive();
       });

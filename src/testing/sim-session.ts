@@ -1,7 +1,7 @@
 /** One simulated session: a connection of two processes that know who is at the other end. */
 import type { ProvenPeer, Reply, Target } from "../wire/exchange.ts";
-import type { SimSessionCall } from "./sim-sessions.ts";
 import type { SimNode } from "./sim-node.ts";
+import type { SimSessionCall } from "./sim-sessions.ts";
 import type { SimStream } from "./sim-stream.ts";
 
 /** A request that waits for its reply. */

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { Effect, Input } from "../protocol/index.ts";
+import type { CoreEvent, Effect, Input } from "../protocol/index.ts";
 import { type Address, formatAddress, type Reply, wholePayload } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { anyName, isNativeType } from "../wire/native-type.ts";
@@ -109,6 +109,8 @@ export class Simulation {
   readonly promises = new Promises(this.liars);
   /** Whether the end of a process closes its connections, as a TCP stack does. */
   closesConnections = true;
+  /** Hears all that nodes tell their programs, inside the step: for those who run programs. */
+  onTold: ((node: SimNode, event: CoreEvent) => void) | undefined;
   /** Sessions between nodes that use them. */
   readonly sessions: SimSessions;
   readonly #world: SimWorld;
@@ -154,7 +156,10 @@ export class Simulation {
       transmit: (node, effect) => this.#transmit(node, effect),
       wakeAt: (node, atMs) => this.#wakeAt(node, atMs),
       signing: (node, message) => this.promises.signed(node.nodeId, message),
-      told: (node, event) => this.promises.told(node, event),
+      told: (node, event) => {
+        this.promises.told(node, event);
+        this.onTold?.(node, event);
+      },
       stepped: (node, input) => {
         this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
         this.promises.stepped(node);
@@ -350,17 +355,23 @@ export class Simulation {
     this.node(name).step({ kind: "write", changes: new Map([[key, value]]) });
   }
 
-  /** Sends bytes; `onSettled` is told the error, or undefined when they arrived. */
+  /**
+   * Sends bytes; `onSettled` is told the error, or undefined when they arrived.
+   *
+   * @param timeoutMs As of `sendToNode`: by default what the size needs.
+   */
   send(
     from: string,
     to: string,
     data: Uint8Array,
     onSettled: (error: DsnError | undefined) => void = () => undefined,
+    timeoutMs?: number,
   ): void {
     this.#lastOperation += 1;
     const operation = this.#lastOperation;
     this.#sends.set(operation, onSettled);
-    this.node(from).step({ kind: "send", operation, to, data, timeoutMs: undefined });
+    this.promises.handedOver(this.node(from).nodeId, to, data);
+    this.node(from).step({ kind: "send", operation, to, data, timeoutMs });
   }
 
   // ---- time -----------------------------------------------------------------------------------
