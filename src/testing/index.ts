@@ -4,9 +4,10 @@
  * Not covered by semantic versioning before 1.0.
  * @module distributed-state-network/testing
  */
-export { type ChaosResult, CONVERGE_MS, runChaos } from "./chaos.ts";
+export { type ChaosResult, CONVERGE_CLONED_MS, CONVERGE_MS, runChaos } from "./chaos.ts";
 export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";
 export { Liar } from "./liar.ts";
+export { formatPlan, parsePlan } from "./plan-file.ts";
 export { Promises } from "./promises.ts";
 export { seededBytes, seededRandom } from "./random.ts";
 export {
@@ -20,6 +21,8 @@ export {
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
+export { runScale, type ScaleOptions, type ScaleReport, type Verdict } from "./scale-run.ts";
+export { failureKind, type ShrinkOptions, type ShrunkPlan, shrinkPlan } from "./shrink.ts";
 export {
   type SessionPassing,
   type SimSessionCall,

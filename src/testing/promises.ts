@@ -48,6 +48,8 @@ export class Promises {
   readonly #made = new Map<string, Set<string>>();
   /** The version of each core that was written down last. */
   readonly #noted = new Map<object, number>();
+  /** Identities that two machines had at a time. */
+  readonly #cloned = new Set<string>();
   /** How often programs have sent the same bytes to the same node. */
   readonly #handedOver = new Map<string, number>();
   readonly #lastPacket = new Map<SimNode, Uint8Array>();
@@ -65,6 +67,12 @@ export class Promises {
   signed(nodeId: string, message: Uint8Array): void {
     const said = this.#said.get(nodeId) ?? new Set();
     this.#said.set(nodeId, said.add(hash(message)));
+  }
+
+  /** Two machines have this identity: of its versions nothing is promised but that they are its own. */
+  cloned(nodeId: string): void {
+    this.#cloned.add(nodeId);
+    this.#unmarked.add(nodeId);
   }
 
   /** A program hands bytes over, to be delivered to a node at most once. */
@@ -86,7 +94,8 @@ export class Promises {
     const { nodeId, version, text } = decodeStatePacket(payload).packet;
     if (nodeId !== node.nodeId) this.#broken(node, `sends a state of ${nodeId}`);
     const newest = this.#newest.get(nodeId);
-    if (newest !== undefined && version <= newest.version && newest.text !== text) {
+    const isBehind = newest !== undefined && version <= newest.version && newest.text !== text;
+    if (isBehind && !this.#cloned.has(nodeId)) {
       this.#broken(node, `sends version ${version} after ${newest.version}`);
     }
     if (newest === undefined || version > newest.version) {
@@ -217,11 +226,13 @@ export class Promises {
   #checkNative(node: SimNode, owner: string, replica: NativeReplica): void {
     const { version, entries, proof, isAstray } = replica;
     // What an owner's last process did not prove is shown until something of the next one comes.
-    // Of a liar's own state only the signatures count: it says one thing here, another there.
+    // Of a liar's own state only the signatures count: it says one thing here, another there; so do
+    // two machines with one identity, whose changes meet in one replica until a proof comes.
     if (
       version > 0 &&
       !isAstray &&
       !this.#liars.has(owner) &&
+      !this.#cloned.has(owner) &&
       this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) !== true
     ) {
       this.#broken(node, `holds entries of ${owner} that ${owner} never had: ${show(entries)}`);
