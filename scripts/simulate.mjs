@@ -34,12 +34,15 @@ function number(name, fallback, min, max, isWhole = true) {
   if (values[name] === undefined) return fallback;
   const value = Number(values[name]);
   if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value)))
-    fail(`--${name} is "${values[name]}", not ${isWhole ? "a whole number" : "a number"} from ${min} to ${max}`);
+    fail(
+      `--${name} is "${values[name]}", not ${isWhole ? "a whole number" : "a number"} from ${min} to ${max}`,
+    );
   return value;
 }
 
 const tasks = ["seeds", "plan", "nodes"].filter((name) => values[name] !== undefined);
-if (tasks.length !== 1) fail(`it needs one of --seeds, --plan and --nodes, and has ${tasks.length}`);
+if (tasks.length !== 1)
+  fail(`it needs one of --seeds, --plan and --nodes, and has ${tasks.length}`);
 const seeds = number("seeds", 0, 1, 1e9);
 const from = number("from", 0, 0, 2 ** 31);
 const workers = number("workers", 2, 1, 64);

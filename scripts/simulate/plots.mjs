@@ -46,9 +46,14 @@ export function cumulativePlot({ title, unit, samples, marks = [0.5, 0.99] }) {
     );
   }
   for (const tick of x.ticks(8))
-    content.push(text(x(tick), HEIGHT - MARGIN.bottom + 20, x.tickFormat(8)(tick), 'text-anchor="middle"'));
+    content.push(
+      text(x(tick), HEIGHT - MARGIN.bottom + 20, x.tickFormat(8)(tick), 'text-anchor="middle"'),
+    );
   content.push(text(WIDTH - MARGIN.right, HEIGHT - 8, unit, 'text-anchor="end"'));
-  const path = line(([value]) => round(x(value)), ([, share]) => round(y(share))).curve(curveStepAfter);
+  const path = line(
+    ([value]) => round(x(value)),
+    ([, share]) => round(y(share)),
+  ).curve(curveStepAfter);
   content.push(`<path class="line" d="${path(thinned(points))}"/>`);
   for (const [index, share] of marks.entries()) {
     if (sorted.length === 0) break;
@@ -87,7 +92,9 @@ export function barPlot({ title, rows, format }) {
 
 /** @param sorted Numbers, the smallest first. */
 export function quantile(sorted, share) {
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? NaN;
+  return (
+    sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))] ?? NaN
+  );
 }
 
 /** A plot has no room for more points than pixels. */

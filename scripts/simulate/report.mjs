@@ -22,7 +22,8 @@ export function runReport(options, out) {
   const folder = resolve(out ?? join(root, ".tmp", "simulate", `${report.nodes}-nodes`));
   console.log(`\n${summary(report)}\n`);
   mkdirSync(folder, { recursive: true });
-  for (const [file, content] of Object.entries(files(report))) writeFileSync(join(folder, file), content);
+  for (const [file, content] of Object.entries(files(report)))
+    writeFileSync(join(folder, file), content);
   console.log(`Plots and numbers: ${relative(process.cwd(), folder) || "."}`);
   return report.falseVerdicts.length === 0 ? 0 : 1;
 }
@@ -49,7 +50,9 @@ function summary(report) {
     `A write is read everywhere            ${spread(report.everywhereMs)} (${report.everywhereMs.length} writes, ${report.overtaken} overtaken)`,
     `A silent death is known               ${spread(deathKnownMs)} (${deathKnownMs.length} of ${nodes - 1})`,
     `Declared down though they ran         ${falseVerdicts.length}`,
-    ...falseVerdicts.slice(0, 10).map(({ atMs, by, of }) => `  ${ms(atMs)}: ${by} says so of ${of}`),
+    ...falseVerdicts
+      .slice(0, 10)
+      .map(({ atMs, by, of }) => `  ${ms(atMs)}: ${by} says so of ${of}`),
     "",
     `Sent per node and minute: ${Math.round(total("count"))} messages, ${kilobytes(total("bytes"))}; the busiest node ${kilobytes(busiest / report.trafficMinutes)}`,
     ...kinds.map(
@@ -64,7 +67,8 @@ function summary(report) {
 
 function files(report) {
   const of = `${report.nodes} nodes, ${report.lossRate * 100} % loss`;
-  const plot = (title, samples) => cumulativePlot({ title: `${title}: ${of}`, unit: "ms", samples });
+  const plot = (title, samples) =>
+    cumulativePlot({ title: `${title}: ${of}`, unit: "ms", samples });
   const numbers = {
     ...report,
     visibleMs: undefined,

@@ -49,7 +49,9 @@ export async function runSeeds({ seeds, from, workers }) {
         done += block.count;
         for (const failure of block.failures) {
           failures.push(failure);
-          console.log(`✖ seed ${failure.seed} fails: ${failure.why.split("\n").slice(0, 2).join(" ")}`);
+          console.log(
+            `✖ seed ${failure.seed} fails: ${failure.why.split("\n").slice(0, 2).join(" ")}`,
+          );
         }
         if (Date.now() - saidMs > SAY_EVERY_MS) {
           saidMs = Date.now();

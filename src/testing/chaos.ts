@@ -33,8 +33,10 @@ const WATCH_MS = 9_000;
 const TIMERS_PER_MEMBER_MAX = 6;
 /** Of the nodes that a liar makes up, those that a node knows at once: they come faster than they go. */
 const INVENTED_KNOWN_MAX = 150;
-/** The second machine with the identity of another. */
-const TWIN = "twin";
+/** An operator looks again whether a new identity was taken. */
+const LOOK_AGAIN_MS = 5_000;
+/** The second machine with the identity of another: at an address of its own. */
+const TWIN_OF = "twin-of-";
 
 /**
  * Runs a plan, and then lets the network come to rest.
@@ -221,7 +223,7 @@ class Stage {
     this.#stopTwin();
     const { joins, key, datagrams, sessions } = this.#plan;
     simulation.promises.cloned(original);
-    simulation.add(TWIN, {
+    simulation.add(`${TWIN_OF}${original}`, {
       cloneOf: original,
       join: joins[original] ?? [],
       key,
@@ -231,7 +233,9 @@ class Stage {
   }
 
   #stopTwin(): void {
-    if (this.#simulation.nodes.get(TWIN)?.running === true) this.#simulation.crash(TWIN);
+    for (const { name, running } of this.#simulation.nodes.values()) {
+      if (running && name.startsWith(TWIN_OF)) this.#simulation.crash(name);
+    }
   }
 
   /** What an operator does after a reinstallation: everybody who knows the old key forgets it. */
@@ -265,7 +269,12 @@ class Stage {
       simulation.resume(name);
       simulation.write(name, "last", `word of ${name}`);
     }
-    this.#forgetReinstalled();
+    if (this.#reinstalled.size > 0) {
+      // A HELLO that was on its way may have brought the old identity back.
+      this.#forgetReinstalled();
+      simulation.run(LOOK_AGAIN_MS);
+      this.#forgetReinstalled();
+    }
     for (const [name, python] of simulation.pythons) python.write("last", `word of ${name}`);
   }
 }

@@ -10,6 +10,8 @@ export { Liar } from "./liar.ts";
 export { formatPlan, parsePlan } from "./plan-file.ts";
 export { Promises } from "./promises.ts";
 export { seededBytes, seededRandom } from "./random.ts";
+export { runScale, type ScaleOptions, type ScaleReport, type Verdict } from "./scale-run.ts";
+export { failureKind, type ShrinkOptions, type ShrunkPlan, shrinkPlan } from "./shrink.ts";
 export {
   type Alter,
   type Passing,
@@ -21,8 +23,6 @@ export {
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
 export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
-export { runScale, type ScaleOptions, type ScaleReport, type Verdict } from "./scale-run.ts";
-export { failureKind, type ShrinkOptions, type ShrunkPlan, shrinkPlan } from "./shrink.ts";
 export {
   type SessionPassing,
   type SimSessionCall,

@@ -36,9 +36,13 @@ export interface Verdict {
 
 /** What came of it; times are simulated milliseconds. */
 export interface ScaleReport {
+  /** How many nodes. */
   readonly nodes: number;
+  /** What it was run from. */
   readonly seed: number;
+  /** Simulated minutes of writing. */
   readonly minutes: number;
+  /** Share of packets that were lost. */
   readonly lossRate: number;
   /** For each node, from its start until it lists all others. */
   readonly seesAllMs: readonly number[];

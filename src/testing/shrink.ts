@@ -85,7 +85,8 @@ class Shrinker {
     options: ShrinkOptions,
   ) {
     const failure = failureOf(plan);
-    if (failure === undefined) throw new RangeError(`Cannot shrink: plan ${plan.seed} does not fail`);
+    if (failure === undefined)
+      throw new RangeError(`Cannot shrink: plan ${plan.seed} does not fail`);
     this.#best = plan;
     this.#failure = failure;
     this.#kind = failureKind(failure);
@@ -172,7 +173,9 @@ function without(plan: ChaosPlan, name: string): ChaosPlan {
   const script = plan.script
     .filter(({ what }) => !concerns(what))
     .map(({ atMs, what }) =>
-      what.kind === "partition" ? { atMs, what: { ...what, left: others(what.left) } } : { atMs, what },
+      what.kind === "partition"
+        ? { atMs, what: { ...what, left: others(what.left) } }
+        : { atMs, what },
     );
   return {
     ...plan,

@@ -13,8 +13,11 @@ import type { Simulation } from "./simulation.ts";
 
 /** What a simulated node stands on. */
 export interface TestNodeParts {
+  /** The network around it. */
   readonly simulation: Simulation;
+  /** What lets its time pass. */
   readonly driver: Driver;
+  /** The process. */
   readonly sim: SimNode;
 }
 

@@ -95,7 +95,11 @@ describe("parsePlan()", () => {
     ["no JSON", "{", /DSN_CONFIG/],
     ["a field that is missing", "{}", /names/],
     ["an unknown node", formatPlan({ ...planChaos(1), names: ["n0"] }), /is not among its names/],
-    ["an unknown act", formatPlan(planChaos(1)).replace('"kind":"write"', '"kind":"explode"'), /kind/],
+    [
+      "an unknown act",
+      formatPlan(planChaos(1)).replace('"kind":"write"', '"kind":"explode"'),
+      /kind/,
+    ],
     ["a rate above 1", formatPlan(planChaos(1)).replace(/"rate":0\.\d+/, '"rate":7'), /rate/],
   ])("refuses %s", (_, text, says) => {
     const refusal = () => {
