@@ -6,35 +6,18 @@
  */
 import type { Server } from "node:http";
 import { generateNetworkKey } from "../crypto/network-key.ts";
-import { DsnError } from "../errors.ts";
 import { buildParts } from "./build-parts.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
-import { DSNode, type DSNodeParts, stoppedError } from "./ds-node.ts";
-import type { Listener } from "./emitter.ts";
+import { DSNode, type DSNodeParts } from "./ds-node.ts";
 import { Endpoint } from "./endpoint.ts";
-import { type DSNodeEvents, type State, type StateChange, toState } from "./events.ts";
-import { globMatcher } from "./glob.ts";
-import type { PeerInfo } from "./peer-info.ts";
-import { checkEntry, toBytes } from "./values.ts";
-import { type Condition, type WaitOptions, waitFor } from "./waiting.ts";
-import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
-
-/**
- * Called when a peer is gone. The reference passes nothing; here it is given the peer.
- * What it throws, or its promise is rejected with, becomes a warning `DSN_CALLBACK_FAILED`.
- */
-export type DisconnectCallback = (peer: PeerInfo) => unknown;
-/**
- * Called after another node's state changed here. The reference passes nothing; here it is given
- * the change. What it throws becomes a warning `DSN_CALLBACK_FAILED`.
- */
-export type UpdateCallback = (change: StateChange) => unknown;
-/**
- * Called with the bytes that another node sent, and its id. The bytes are the callback's own, and
- * what is in them is as trustworthy as that node. What it throws becomes a warning
- * `DSN_CALLBACK_FAILED`; the sender does not hear of it.
- */
-export type ReceiveCallback = (data: Uint8Array, from: string) => unknown;
+import {
+  type DisconnectCallback,
+  type NodeCallbacks,
+  NodeFace,
+  type ReceiveCallback,
+  type UpdateCallback,
+} from "./node-face.ts";
+import { checkEntry } from "./values.ts";
 
 /**
  * What {@link DSNodeServer.start} takes besides the configuration.
@@ -42,13 +25,7 @@ export type ReceiveCallback = (data: Uint8Array, from: string) => unknown;
  * @example
  * await DSNodeServer.start(config, { state: { status: "idle" }, signal: stopping.signal });
  */
-export interface StartOptions {
-  /** Called when a peer is gone. */
-  readonly disconnect?: DisconnectCallback | undefined;
-  /** Called after another node's state changed. */
-  readonly update?: UpdateCallback | undefined;
-  /** Called with what other nodes send. */
-  readonly receive?: ReceiveCallback | undefined;
+export interface StartOptions extends NodeCallbacks {
   /** State to begin with, so that nobody sees the node without it. */
   readonly state?: Readonly<Record<string, string>> | undefined;
   /** Aborting stops the node. */
@@ -56,12 +33,6 @@ export interface StartOptions {
   /** Replaces sockets, disk, clock or the times of the protocol: for tests and for embedding. */
   readonly parts?: Partial<DSNodeParts> | undefined;
 }
-
-/** Copying more than this would hold up all else that the process does. */
-const COPIED_BYTES_MAX = 1024 * 1024;
-
-/** How a send to one of several nodes ended; the errors are those of {@link DSNodeServer.sendToNode}. */
-export type SendResult = { readonly ok: true } | { readonly ok: false; readonly error: DsnError };
 
 /**
  * A node of a Distributed State Network: it owns a small map of strings, and holds a live copy of
@@ -76,18 +47,15 @@ export type SendResult = { readonly ok: true } | { readonly ok: false; readonly 
  * node.updateData("status", "idle");
  * node.readData("worker-2", "status");
  */
-export class DSNodeServer implements AsyncDisposable {
+export class DSNodeServer extends NodeFace implements AsyncDisposable {
   /** What it was made with, every default filled in. */
   readonly config: DSNodeConfig;
   /** The part that runs the protocol core on sockets and timers; for diagnosis and embedding. */
-  readonly node: DSNode;
+  override readonly node: DSNode;
   /** The server that peers call; undefined for a node on another carrier than HTTP. */
   readonly httpServer: Server | undefined;
   #running = false;
   #starting: Promise<void> | undefined;
-  #disconnect: DisconnectCallback | undefined;
-  #update: UpdateCallback | undefined;
-  #receive: ReceiveCallback | undefined;
   readonly #initialState: ReadonlyMap<string, string>;
   readonly #signal: AbortSignal | undefined;
 
@@ -114,6 +82,7 @@ export class DSNodeServer implements AsyncDisposable {
     updateCallback?: UpdateCallback | null,
     receiveCallback?: ReceiveCallback | null,
   ) {
+    super();
     const options: StartOptions =
       typeof disconnectCallback === "object" && disconnectCallback !== null
         ? disconnectCallback
@@ -130,11 +99,8 @@ export class DSNodeServer implements AsyncDisposable {
     });
     this.httpServer = httpServer;
     this.node = new DSNode(this.config, parts);
-    this.#disconnect = options.disconnect;
-    this.#update = options.update;
-    this.#receive = options.receive;
     this.#initialState = checkedState(options.state ?? {});
-    this.#connectCallbacks();
+    this.connectCallbacks(options);
     this.#signal = options.signal;
   }
 
@@ -236,7 +202,7 @@ export class DSNodeServer implements AsyncDisposable {
   }
 
   /** The name of this node. */
-  nodeId(): string {
+  override nodeId(): string {
     return this.config.nodeId;
   }
 
@@ -272,373 +238,10 @@ export class DSNodeServer implements AsyncDisposable {
     const { address, port } = advertised;
     return { advertised: address === "" ? undefined : new Endpoint(address, port), observed };
   }
-
-  // ---- own state ------------------------------------------------------------------------------
-
-  /**
-   * Sets a key of this node's state and sends it to all peers.
-   *
-   * It is visible here at once and does not wait for anybody. Writes of one callback travel together,
-   * and one turn of the event loop makes two versions at most. A peer that is down gets the newest
-   * state when it is back.
-   *
-   * @param key At most 1,024 bytes of UTF-8.
-   * @param value The whole state has at most 8 MiB as JSON, and every node holds a copy: keep it
-   *   small. Only what changed travels, except to Python peers, who are sent all of it.
-   * @throws {ValueTypeError} when key or value is not a string; the state is then as it was.
-   * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
-   */
-  updateData(key: string, value: string): void {
-    checkEntry(key, value);
-    this.node.write(new Map([[key, value]]));
-  }
-
-  /**
-   * Sets and deletes several keys in one version: all or nothing.
-   *
-   * @param changes `undefined` deletes a key.
-   * @throws {ValueTypeError} when a value is not a string; the state is then as it was.
-   * @throws {DsnError} `DSN_STATE_TOO_LARGE`, `DSN_STOPPED`; likewise.
-   *
-   * @example
-   * node.updateMany({ temperature: "72.5", unit: "F", error: undefined });
-   */
-  updateMany(changes: Readonly<Record<string, string | undefined>>): void {
-    const checked = new Map<string, string | undefined>();
-    for (const [key, value] of Object.entries(changes)) {
-      if (value !== undefined) checkEntry(key, value);
-      checked.set(key, value);
-    }
-    this.node.write(checked);
-  }
-
-  /**
-   * Deletes a key of this node's state. Python peers see the removal too.
-   *
-   * @returns Whether the key was there.
-   * @throws {ValueTypeError} when the key is not a string.
-   * @throws {DsnError} `DSN_STOPPED`.
-   */
-  deleteKey(key: string): boolean {
-    checkEntry(key, "");
-    const there = this.readData(this.nodeId(), key) !== undefined;
-    this.node.write(new Map([[key, undefined]]));
-    return there;
-  }
-
-  // ---- reading --------------------------------------------------------------------------------
-
-  /**
-   * The value of a key in this node's copy of a node's state. Asks nobody, never waits.
-   *
-   * A node that is gone is unknown until it is back. Values are what their owner wrote: check them
-   * before you trust or print them.
-   *
-   * @returns `undefined` for an unknown key *or node*; the reference raises for the latter.
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   */
-  readData(nodeId: string, key: string): string | undefined {
-    return this.node.core.entriesOf(nodeId)?.get(key);
-  }
-
-  /**
-   * All entries of one node, as a frozen object of this moment.
-   *
-   * @param nodeId This node by default.
-   * @returns `undefined` for an unknown node.
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   */
-  getAll(nodeId: string = this.nodeId()): State | undefined {
-    const entries = this.node.core.entriesOf(nodeId);
-    return entries === undefined ? undefined : toState(entries);
-  }
-
-  /**
-   * Everything this node knows, of one moment: node id → its state. This node is in it.
-   *
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   */
-  snapshot(): Readonly<Record<string, State>> {
-    const snapshot: Record<string, State> = Object.create(null);
-    for (const nodeId of this.peers()) snapshot[nodeId] = this.getAll(nodeId) ?? {};
-    return Object.freeze(snapshot);
-  }
-
-  /**
-   * `[nodeId, key, value]` of all entries, or of those that match.
-   *
-   * @param filter `*` stands for any text, in node ids and in keys.
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   *
-   * @example
-   * for (const [nodeId, , value] of node.entries({ node: "sensor_*", key: "temperature" }))
-   *   console.log(nodeId, value);
-   */
-  *entries(
-    filter: { readonly node?: string; readonly key?: string } = {},
-  ): IterableIterator<[nodeId: string, key: string, value: string]> {
-    const wantsNode = globMatcher(filter.node);
-    const wantsKey = globMatcher(filter.key);
-    for (const nodeId of this.peers()) {
-      if (!wantsNode(nodeId)) continue;
-      for (const [key, value] of this.node.core.entriesOf(nodeId) ?? []) {
-        if (wantsKey(key)) yield [nodeId, key, value];
-      }
-    }
-  }
-
-  // ---- peers ----------------------------------------------------------------------------------
-
-  /**
-   * Ids of all nodes that are there, *this one included*, as in the reference; itself first.
-   *
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   */
-  peers(): string[] {
-    return [this.nodeId(), ...this.remotePeers()];
-  }
-
-  /**
-   * Ids of all other nodes that are there.
-   *
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   */
-  remotePeers(): string[] {
-    return this.node.core.presentIds();
-  }
-
-  /**
-   * What is known of every other node, those that are gone or not let in included: the place to
-   * look when somebody is missing.
-   *
-   * @throws {DsnError} `DSN_STOPPED` before the start.
-   *
-   * @example
-   * for (const { nodeId, status, reason } of node.peerInfo())
-   *   console.log(nodeId, status, reason?.message ?? "");
-   */
-  peerInfo(): PeerInfo[];
-  /** What is known of one other node; undefined if it was never met. */
-  peerInfo(nodeId: string): PeerInfo | undefined;
-  peerInfo(nodeId?: string): PeerInfo[] | PeerInfo | undefined {
-    const all = this.node.peerInfo();
-    return nodeId === undefined ? all : all.find((peer) => peer.nodeId === nodeId);
-  }
-
-  /**
-   * Forgets the pinned key of a node, so that it can come back with another: after it has been
-   * reinstalled. Until then the changed identity is refused (`DSN_PEER_IDENTITY_CHANGED`).
-   *
-   * It is forgotten here only. The next key that claims the id is believed: do it when you know
-   * that the node is coming.
-   *
-   * @throws {DsnError} `DSN_STOPPED`.
-   */
-  forgetIdentity(nodeId: string): void {
-    this.node.forgetIdentity(nodeId);
-  }
-
-  // ---- messages -------------------------------------------------------------------------------
-
-  /**
-   * Sends bytes to one node. Resolves when that node has taken them; they are delivered at most
-   * once, not stored, and in no promised order.
-   *
-   * @param nodeId A node that is there; this node may send to itself.
-   * @param data Text is sent as UTF-8. At most 64 MiB. Up to 1 MiB of bytes is copied at once; what
-   *   is larger is not, and must not change before this resolves or rejects.
-   * @param options `timeout` in milliseconds for all of it, 0 for no limit; by default what the size
-   *   needs, and at least 10 s. Aborting rejects with the signal's reason; what is under way may
-   *   arrive nevertheless.
-   * @throws {DsnError} `DSN_UNKNOWN_NODE`, `DSN_UNREACHABLE`, `DSN_DELIVERY_UNKNOWN` when it may or
-   *   may not have arrived, `DSN_MESSAGE_TOO_LARGE`, `DSN_DATA_AMBIGUOUS`, `DSN_STOPPED`; or why
-   *   that node refuses us, such as `DSN_ONE_WAY`.
-   * @throws {ValueTypeError} for anything but text and bytes.
-   */
-  async sendToNode(
-    nodeId: string,
-    data: string | Uint8Array,
-    options: WaitOptions = {},
-  ): Promise<void> {
-    const { signal, timeout } = options;
-    signal?.throwIfAborted();
-    const bytes = toBytes(data);
-    const isCopied = typeof data !== "string" && bytes.length <= COPIED_BYTES_MAX;
-    const sent = this.node.send(nodeId, isCopied ? new Uint8Array(bytes) : bytes, timeout);
-    await (signal === undefined ? sent : abortable(sent, signal));
-  }
-
-  /**
-   * Sends bytes to all other nodes that are there, or to those named. Resolves when each of them
-   * has taken the bytes, or has failed to: one result for each, none is thrown.
-   *
-   * @param options As of {@link sendToNode}, for each receiver; `to` names the receivers. Aborting
-   *   rejects with the signal's reason.
-   * @throws {ValueTypeError} for anything but text and bytes.
-   *
-   * @example
-   * for (const [nodeId, result] of await node.broadcast("hello"))
-   *   if (!result.ok) console.log(nodeId, result.error.message);
-   */
-  async broadcast(
-    data: string | Uint8Array,
-    options: WaitOptions & { readonly to?: readonly string[] | undefined } = {},
-  ): Promise<Map<string, SendResult>> {
-    const bytes = toBytes(data);
-    const receivers = options.to ?? this.remotePeers();
-    const results = await Promise.all(
-      receivers.map(async (nodeId): Promise<[string, SendResult]> => {
-        try {
-          await this.sendToNode(nodeId, bytes, options);
-          return [nodeId, { ok: true }];
-        } catch (error) {
-          if (!(error instanceof DsnError)) throw error;
-          return [nodeId, { ok: false, error }];
-        }
-      }),
-    );
-    return new Map(results);
-  }
-
-  /** Replaces the callback for bytes that nodes send; `undefined` removes it. */
-  setReceiveCb(callback: ReceiveCallback | null | undefined): void {
-    this.#receive = callback ?? undefined;
-  }
-
-  /** Replaces the callback for changes of other nodes' states; `undefined` removes it. */
-  setUpdateCb(callback: UpdateCallback | null | undefined): void {
-    this.#update = callback ?? undefined;
-  }
-
-  /** Replaces the callback for peers that are gone; `undefined` removes it. */
-  setDisconnectCb(callback: DisconnectCallback | null | undefined): void {
-    this.#disconnect = callback ?? undefined;
-  }
-
-  // ---- watching and waiting -------------------------------------------------------------------
-
-  /**
-   * Calls `listener` at each event of that name, until the function that this returns is called.
-   *
-   * Listeners are called after what they are told of has happened, in the order in which they were
-   * added. What one throws becomes a warning and harms none of the others.
-   *
-   * @param event See {@link DSNodeEvents}.
-   * @returns The undo.
-   *
-   * @example
-   * const stopListening = node.on("peer:join", ({ nodeId }) => console.log(nodeId, "is here"));
-   */
-  on<Name extends keyof DSNodeEvents>(
-    event: Name,
-    listener: Listener<DSNodeEvents[Name]>,
-  ): () => void {
-    return this.node.events.on(event, listener);
-  }
-
-  /**
-   * Changes as they come, after what is there already. Ends when the node stops, the signal aborts
-   * or the loop is left. A slow reader gets the newest value of each key, never a growing queue.
-   *
-   * The entries of a node that leaves do not come as deletions: see the event `peer:leave`.
-   *
-   * @example
-   * for await (const { nodeId, value } of node.watch({ key: "temperature" })) console.log(nodeId, value);
-   */
-  watch(options: WatchOptions = {}): AsyncIterableIterator<WatchEvent> {
-    const present = () => Object.entries(this.snapshot());
-    const changes = watch(this.node.events, present, this.node.eventsFromNow(), options);
-    if (this.node.stopped) changes.end();
-    return changes;
-  }
-
-  /**
-   * Resolves when that many other nodes, or all those named, are there; at once if they are.
-   *
-   * @param wanted How many other nodes, or the ids of all that are needed.
-   * @param options `timeout` in milliseconds, by default 30,000, 0 for no limit; and a signal.
-   * @returns All other nodes that are there then.
-   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
-   */
-  waitForPeers(wanted: number | readonly string[], options?: WaitOptions): Promise<PeerInfo[]> {
-    const missing = () =>
-      typeof wanted === "number"
-        ? `${wanted} peers (${this.remotePeers().length} are there)`
-        : `peers: ${wanted.filter((nodeId) => !this.remotePeers().includes(nodeId)).join(", ")}`;
-    const check = () => {
-      const there = this.remotePeers();
-      const enough =
-        typeof wanted === "number"
-          ? there.length >= wanted
-          : wanted.every((nodeId) => there.includes(nodeId));
-      if (!enough) return undefined;
-      return this.peerInfo().filter(({ nodeId }) => there.includes(nodeId));
-    };
-    return this.#waitFor(["peer:status"], { check, missing }, options);
-  }
-
-  /**
-   * Resolves with the value of a key as soon as it is there and `accept` likes it; the node need
-   * not have joined yet.
-   *
-   * @param accept Called with each value; by default any will do. What it throws, this rejects with.
-   * @param options `timeout` in milliseconds, by default 30,000, 0 for no limit; and a signal.
-   * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
-   */
-  waitForKey(
-    nodeId: string,
-    key: string,
-    accept: (value: string) => boolean = () => true,
-    options?: WaitOptions,
-  ): Promise<string> {
-    const check = () => {
-      const value = this.readData(nodeId, key);
-      return value !== undefined && accept(value) ? value : undefined;
-    };
-    const missing = () => {
-      const value = this.readData(nodeId, key);
-      return `"${key}" of "${nodeId}" (now ${value === undefined ? "not there" : JSON.stringify(value.slice(0, 64))})`;
-    };
-    const names = ["state:update", "state:local", "peer:status"] as const;
-    return this.#waitFor(names, { check, missing }, options);
-  }
-
-  /** Looks again at each event of these names, until the node stops. */
-  #waitFor<T>(
-    names: readonly (keyof DSNodeEvents)[],
-    condition: Pick<Condition<T>, "check" | "missing">,
-    options: WaitOptions | undefined,
-  ): Promise<T> {
-    const watch = (again: () => void) => {
-      const undo = [...names, "close" as const].map((name) => this.on(name, again));
-      return () => {
-        for (const step of undo) step();
-      };
-    };
-    const hopeless = () => (this.node.stopped ? stoppedError("wait any longer") : undefined);
-    return waitFor({ ...condition, watch, hopeless }, options);
-  }
-
-  #connectCallbacks(): void {
-    this.on("peer:leave", (peer) => this.#disconnect?.(peer));
-    this.on("state:update", (change) => this.#update?.(change));
-    this.on("data", ({ data, from }) => this.#receive?.(data, from));
-  }
 }
 
 function checkedState(state: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
   const entries = Object.entries(state);
   for (const [key, value] of entries) checkEntry(key, value);
   return new Map(entries);
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = () =>
-      reject(
-        signal.reason instanceof Error ? signal.reason : new DOMException("Aborted", "AbortError"),
-      );
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -480,6 +480,12 @@ export class DSNode {
     return this.#lastExchange;
   }
 
+  /** A timer. @returns The undo. */
+  after(ms: number, run: () => void): () => void {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  }
+
   // ---- telling --------------------------------------------------------------------------------
 
   /**

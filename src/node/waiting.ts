@@ -23,6 +23,8 @@ export interface Condition<T> {
   readonly missing: () => string;
   /** Why it will never come to pass: the node has stopped. Asked when `check` has no answer. */
   readonly hopeless?: () => Error | undefined;
+  /** A timer; returns the undo. */
+  readonly after: (ms: number, run: () => void) => () => void;
 }
 
 /** @throws {DsnError} `DSN_TIMEOUT` naming what was missing. */
@@ -62,8 +64,7 @@ export function waitFor<T>(condition: Condition<T>, options: WaitOptions = {}): 
       undo.push(() => signal.removeEventListener("abort", abort));
     }
     if (timeout > 0 && Number.isFinite(timeout)) {
-      const timer = setTimeout(() => fail(timedOut(condition.missing(), timeout)), timeout);
-      undo.push(() => clearTimeout(timer));
+      undo.push(condition.after(timeout, () => fail(timedOut(condition.missing(), timeout))));
     }
     again();
   });

@@ -72,11 +72,11 @@ export class Moves {
   *#moveNative(member: Member, endpoint: Address): Flow {
     try {
       yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+      yield* this.#meetings.meetAt(member, endpoint);
     } catch (error) {
+      // It answers a HELLO there, and perhaps nothing more: two machines may have one identity.
       if (!(error instanceof DsnError)) throw error;
-      return;
     }
-    yield* this.#meetings.meetAt(member, endpoint);
   }
 
   *#movePython(member: Member, endpoint: Address): Flow {

@@ -7,6 +7,15 @@ export type Fault =
   | { readonly kind: "loss"; readonly rate: number }
   | { readonly kind: "delay"; readonly ms: readonly [number, number] }
   | { readonly kind: "duplicate"; readonly rate: number }
+  | { readonly kind: "reorder"; readonly rate: number }
+  /** All that the node sends leaves it late; 0 ms ends it. */
+  | { readonly kind: "slow"; readonly node: string; readonly ms: number }
+  /** It gets too little of its processor: see `starvation.ts`. */
+  | { readonly kind: "starve"; readonly node: string }
+  | { readonly kind: "feed"; readonly node: string }
+  /** A second machine with a copy of its disk, until it is switched off. */
+  | { readonly kind: "clone"; readonly node: string }
+  | { readonly kind: "unclone" }
   /** Somebody on the wire cuts the block off that share of all HELLOs. */
   | { readonly kind: "strip"; readonly rate: number }
   /** Datagrams between the two do not pass; HTTP does. */
@@ -27,7 +36,8 @@ export type Fault =
   | {
       readonly kind: "restart";
       readonly node: string;
-      readonly disk: "kept" | "unmarked";
+      /** Who lost all of it has another identity, and is forgotten by everybody's operator. */
+      readonly disk: "kept" | "unmarked" | "lost";
       readonly skewSeconds: number;
     }
   | { readonly kind: "pause"; readonly node: string }
@@ -99,7 +109,7 @@ export function planChaos(seed: number): ChaosPlan {
     }
   }
   for (let atMs = 2_000; atMs < endMs; atMs += draw.between(1_000, 9_000)) {
-    script.push(...trouble(draw, names, pythons, atMs, endMs));
+    script.push(...trouble(draw, { names, pythons, liar }, atMs, endMs));
   }
   script.sort((a, b) => a.atMs - b.atMs);
   // The first two are everybody's bootstrap nodes: without one of them nobody finds anybody.
@@ -187,6 +197,7 @@ const TROUBLES = [
   "loss",
   "delay",
   "duplicate",
+  "reorder",
   "strip",
   "partition",
   "cut",
@@ -196,13 +207,16 @@ const TROUBLES = [
   "crash",
   "pause",
   "clock",
+  "slow",
+  "starve",
+  "lose-disk",
+  "clone",
 ] as const;
 
 /** One kind of trouble, with its end. */
 function trouble(
   draw: Draw,
-  names: readonly string[],
-  pythons: readonly string[],
+  { names, pythons, liar }: Pick<ChaosPlan, "names" | "pythons" | "liar">,
   atMs: number,
   endMs: number,
 ): Act[] {
@@ -225,6 +239,29 @@ function trouble(
         { kind: "duplicate", rate: draw.between(0.05, 0.5) },
         { kind: "duplicate", rate: 0 },
       );
+    case "reorder":
+      return window(
+        { kind: "reorder", rate: draw.between(0.05, 0.5) },
+        { kind: "reorder", rate: 0 },
+      );
+    case "slow": {
+      const ms = draw.one([100, 400, 1_500]);
+      return window({ kind: "slow", node, ms }, { kind: "slow", node, ms: 0 });
+    }
+    case "starve":
+      return window({ kind: "starve", node }, { kind: "feed", node });
+    case "lose-disk": {
+      const backMs = Math.min(endMs, atMs + draw.one([50, 900, 5_000]));
+      // Python peers and liars hold on to the old identity.
+      const disk = pythons.length === 0 && liar === undefined ? "lost" : "unmarked";
+      return [
+        { atMs, what: { kind: "crash", node } },
+        { atMs: backMs, what: { kind: "restart", node, disk, skewSeconds: 0 } },
+      ];
+    }
+    case "clone":
+      if (pythons.length > 0 || liar !== undefined) return [];
+      return window({ kind: "clone", node }, { kind: "unclone" });
     case "strip":
       return window({ kind: "strip", rate: draw.one([0.3, 1]) }, { kind: "strip", rate: 0 });
     case "partition": {

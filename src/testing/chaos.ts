@@ -4,6 +4,7 @@ import type { Act, ChaosPlan, Fault } from "./chaos-plan.ts";
 import { Liar } from "./liar.ts";
 import type { SimNode } from "./sim-node.ts";
 import { Simulation } from "./simulation.ts";
+import { starve } from "./starvation.ts";
 import { stripping } from "./stripper.ts";
 
 /** How a run ended that kept all promises. */
@@ -18,6 +19,10 @@ export interface ChaosResult {
 export const CONVERGE_MS = 30_000;
 /** With Python peers: what they lost comes with their own gossip, to one peer in some seconds. */
 export const CONVERGE_MIXED_MS = 180_000;
+/** With two machines of one identity: the one that is left steps above the other's versions three times a minute. */
+export const CONVERGE_CLONED_MS = 120_000;
+/** Some still hold what is left for the one that was switched off, and give that up first. */
+const CLONE_SETTLED_MS = 30_000;
 /** By then all have met: two who joined at once hear of each other within a tick. */
 const LIES_FROM_MS = 3_500;
 /** A Python peer may be in the middle of three failing calls when the faults end. */
@@ -28,22 +33,32 @@ const WATCH_MS = 9_000;
 const TIMERS_PER_MEMBER_MAX = 6;
 /** Of the nodes that a liar makes up, those that a node knows at once: they come faster than they go. */
 const INVENTED_KNOWN_MAX = 150;
+/** An operator looks again whether a new identity was taken. */
+const LOOK_AGAIN_MS = 5_000;
+/** The second machine with the identity of another: at an address of its own. */
+const TWIN_OF = "twin-of-";
 
 /**
  * Runs a plan, and then lets the network come to rest.
  *
  * @param realEngine Real ECDSA, for plans that want it: `loadSignatureEngine`.
+ * @param prepare Called before anything starts: to look on, or to break something on purpose.
  * @throws {Error} when a promise is broken, or the nodes do not come to agree, saying which.
  *
  * @example
  * const { convergedMs } = runChaos(planChaos(123), loadSignatureEngine);
  */
-export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): ChaosResult {
+export function runChaos(
+  plan: ChaosPlan,
+  realEngine: () => SignatureEngine,
+  prepare: (simulation: Simulation) => void = () => undefined,
+): ChaosResult {
   const simulation = new Simulation({
     seed: plan.seed,
     ...(plan.real ? { engine: realEngine() } : {}),
   });
   simulation.closesConnections = plan.closesConnections;
+  prepare(simulation);
   const stage = new Stage(simulation, plan);
   for (const name of plan.names) stage.start(name);
   if (plan.liar !== undefined) stage.startLiar(plan.liar);
@@ -52,11 +67,17 @@ export function runChaos(plan: ChaosPlan, realEngine: () => SignatureEngine): Ch
   for (const act of plan.script) stage.perform(act);
   stage.end();
   const mixed = plan.pythons.length > 0;
+  const cloned = plan.script.some(({ what }) => what.kind === "clone");
+  const maxMs = mixed ? CONVERGE_MIXED_MS : cloned ? CONVERGE_CLONED_MS : CONVERGE_MS;
   const settledMs = simulation.clock.nowMs + PYTHON_SETTLED_MS;
-  const convergedMs = simulation.converge(mixed ? CONVERGE_MIXED_MS : CONVERGE_MS);
+  const convergedMs = simulation.converge(maxMs);
+  if (cloned) {
+    simulation.run(CLONE_SETTLED_MS);
+    simulation.converge(maxMs);
+  }
   simulation.run(mixed ? PYTHON_SETTLED_MS + WATCH_MS : WATCH_MS);
   // A Python peer that dropped another in the last of its failing calls waits for gossip again.
-  if (mixed) simulation.converge(CONVERGE_MIXED_MS);
+  if (mixed) simulation.converge(maxMs);
   const later = simulation.unconverged();
   if (later.length > 0) throw new Error(`seed ${plan.seed}: fell apart: ${later.join("; ")}`);
   simulation.verify();
@@ -70,6 +91,9 @@ class Stage {
   readonly #simulation: Simulation;
   readonly #plan: ChaosPlan;
   #sends = 0;
+  readonly #starved = new Map<string, () => void>();
+  /** Nodes that have another identity than before. */
+  readonly #reinstalled = new Set<string>();
 
   constructor(simulation: Simulation, plan: ChaosPlan) {
     this.#simulation = simulation;
@@ -113,6 +137,26 @@ class Stage {
       case "duplicate":
         network.duplicateRate = what.rate;
         break;
+      case "reorder":
+        network.reorderRate = what.rate;
+        break;
+      case "slow":
+        network.slow(address(what.node), what.ms);
+        break;
+      case "starve":
+        this.#starved.get(what.node)?.();
+        this.#starved.set(what.node, starve(simulation, what.node));
+        break;
+      case "feed":
+        this.#starved.get(what.node)?.();
+        this.#starved.delete(what.node);
+        break;
+      case "clone":
+        this.#startTwin(what.node);
+        break;
+      case "unclone":
+        this.#stopTwin();
+        break;
       case "strip":
         simulation.carrier.alter = what.rate === 0 ? undefined : stripping(simulation, what.rate);
         break;
@@ -142,6 +186,8 @@ class Stage {
         break;
       case "restart":
         simulation.restart(what.node, { disk: what.disk, skewSeconds: what.skewSeconds });
+        if (what.disk === "lost") this.#reinstalled.add(what.node);
+        this.#forgetReinstalled();
         break;
       case "pause":
         simulation.pause(what.node);
@@ -172,6 +218,39 @@ class Stage {
     }
   }
 
+  #startTwin(original: string): void {
+    const simulation = this.#simulation;
+    this.#stopTwin();
+    const { joins, key, datagrams, sessions } = this.#plan;
+    simulation.promises.cloned(original);
+    simulation.add(`${TWIN_OF}${original}`, {
+      cloneOf: original,
+      join: joins[original] ?? [],
+      key,
+      datagrams: datagrams.includes(original),
+      sessions: sessions.includes(original),
+    });
+  }
+
+  #stopTwin(): void {
+    for (const { name, running } of this.#simulation.nodes.values()) {
+      if (running && name.startsWith(TWIN_OF)) this.#simulation.crash(name);
+    }
+  }
+
+  /** What an operator does after a reinstallation: everybody who knows the old key forgets it. */
+  #forgetReinstalled(): void {
+    const simulation = this.#simulation;
+    for (const nodeId of this.#reinstalled) {
+      const { publicKey } = simulation.node(nodeId).disk.keyPair;
+      for (const node of simulation.running()) {
+        const known = node.disk.pins.get(nodeId);
+        const isOld = known !== undefined && Buffer.compare(known, publicKey) !== 0;
+        if (isOld) node.step({ kind: "forget", nodeId });
+      }
+    }
+  }
+
   /** All faults end: what is stopped goes on, what crashed starts again, but for the dead. */
   end(): void {
     const simulation = this.#simulation;
@@ -179,6 +258,8 @@ class Stage {
     simulation.run(Math.max(0, endMs - simulation.clock.nowMs));
     simulation.network.heal();
     simulation.carrier.alter = undefined;
+    for (const feed of this.#starved.values()) feed();
+    this.#stopTwin();
     for (const name of names) {
       if (dead.includes(name)) {
         if (simulation.node(name).running) simulation.crash(name);
@@ -187,6 +268,12 @@ class Stage {
       if (!simulation.node(name).running) simulation.restart(name);
       simulation.resume(name);
       simulation.write(name, "last", `word of ${name}`);
+    }
+    if (this.#reinstalled.size > 0) {
+      // A HELLO that was on its way may have brought the old identity back.
+      this.#forgetReinstalled();
+      simulation.run(LOOK_AGAIN_MS);
+      this.#forgetReinstalled();
     }
     for (const [name, python] of simulation.pythons) python.write("last", `word of ${name}`);
   }

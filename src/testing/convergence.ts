@@ -14,31 +14,38 @@ interface Reader {
  */
 export function disagreements(nodes: readonly Reader[], lying: readonly string[]): string[] {
   const problems: string[] = [];
-  const wanted = new Map(nodes.map((owner) => [owner, show(owner.read(owner.nodeId))]));
+  const ids = new Set(nodes.map(({ nodeId }) => nodeId));
+  const liars = new Set(lying);
+  const wanted = nodes.map((owner) => owner.read(owner.nodeId));
   for (const node of nodes) {
-    const listed = node.present().filter((nodeId) => !lying.includes(nodeId));
-    const others = nodes.filter((other) => other.nodeId !== node.nodeId);
-    if (
-      !sameSet(
-        listed,
-        others.map(({ nodeId }) => nodeId),
-      )
-    ) {
+    const listed = node.present().filter((nodeId) => !liars.has(nodeId));
+    if (!listsOthers(listed, ids, node.nodeId)) {
       problems.push(`${node.name} lists [${listed.sort().join()}]`);
     }
-    for (const owner of nodes) {
-      const held = show(node.read(owner.nodeId));
-      if (wanted.get(owner) !== held) {
-        problems.push(`${node.name} reads ${held} of ${owner.name}, not ${wanted.get(owner)}`);
-      }
+    for (const [index, owner] of nodes.entries()) {
+      const held = node.read(owner.nodeId);
+      if (sameEntries(held, wanted[index])) continue;
+      problems.push(
+        `${node.name} reads ${show(held)} of ${owner.name}, not ${show(wanted[index])}`,
+      );
     }
   }
   return problems;
 }
 
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  const wanted = new Set(b);
-  return a.length === wanted.size && a.every((item) => wanted.has(item));
+function listsOthers(listed: readonly string[], ids: ReadonlySet<string>, own: string): boolean {
+  const others = listed.filter((nodeId) => nodeId !== own && ids.has(nodeId));
+  return others.length === listed.length && listed.length === ids.size - 1;
+}
+
+export function sameEntries(
+  a: ReadonlyMap<string, string> | undefined,
+  b: ReadonlyMap<string, string> | undefined,
+): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
 }
 
 function show(entries: ReadonlyMap<string, string> | undefined): string {

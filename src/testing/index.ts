@@ -4,11 +4,14 @@
  * Not covered by semantic versioning before 1.0.
  * @module distributed-state-network/testing
  */
-export { type ChaosResult, CONVERGE_MS, runChaos } from "./chaos.ts";
+export { type ChaosResult, CONVERGE_CLONED_MS, CONVERGE_MS, runChaos } from "./chaos.ts";
 export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";
 export { Liar } from "./liar.ts";
+export { formatPlan, parsePlan } from "./plan-file.ts";
 export { Promises } from "./promises.ts";
 export { seededBytes, seededRandom } from "./random.ts";
+export { runScale, type ScaleOptions, type ScaleReport, type Verdict } from "./scale-run.ts";
+export { failureKind, type ShrinkOptions, type ShrunkPlan, shrinkPlan } from "./shrink.ts";
 export {
   type Alter,
   type Passing,
@@ -32,6 +35,17 @@ export {
   Simulation,
   type SimulationOptions,
 } from "./simulation.ts";
+export { type StarveOptions, starve } from "./starvation.ts";
+export {
+  createTestNetwork,
+  type SettleOptions,
+  TestNetwork,
+  type TestNetworkOptions,
+  type TestNodeOptions,
+  type TestRestartOptions,
+} from "./test-network.ts";
+export { TestBody, TestNode, type TestNodeParts } from "./test-node.ts";
 export { createToySignatures } from "./toy-signatures.ts";
 export { Trace } from "./trace.ts";
+export { Traffic, type TrafficCount } from "./traffic.ts";
 export { VirtualClock } from "./virtual-clock.ts";

@@ -4,6 +4,7 @@ import { type MessageType, messageName } from "../wire/message-type.ts";
 import type { AnyType } from "../wire/native-type.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import type { Trace } from "./trace.ts";
+import type { Traffic } from "./traffic.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
 /** Every simulated node listens here. */
@@ -75,6 +76,23 @@ export type Alter = (
   to: SimHost | undefined,
 ) => Uint8Array;
 
+/** What HTTP needs of the simulation around it. */
+export interface SimCarrierWorld {
+  /** Time. */
+  readonly clock: VirtualClock;
+  /** Links, and what goes wrong on them. */
+  readonly network: SimNetwork;
+  /** Takes each message that arrives. */
+  readonly trace: Trace;
+  /** Counts what is sent. */
+  readonly traffic: Traffic;
+  /** The host with that IP address, or that name followed by `.sim`. */
+  readonly hostAt: (address: string) => SimHost | undefined;
+}
+
+/** Head of an HTTP request or answer; initialisation vector and padding of its sealed body. */
+const HTTP_BYTES = 180 + 16 + 8;
+
 /** HTTP between simulated hosts: requests, answers, refusals of wrong keys, and time-outs. */
 export class SimCarrier {
   /** Sits on the wire, if set: for liars. */
@@ -88,25 +106,25 @@ export class SimCarrier {
   readonly #clock: VirtualClock;
   readonly #network: SimNetwork;
   readonly #trace: Trace;
-  readonly #hosts: () => Iterable<SimHost>;
+  readonly #traffic: Traffic;
+  /** The host with that IP address, or that name followed by `.sim`. */
+  readonly hostAt: (address: string) => SimHost | undefined;
 
   /** A `Simulation` makes its own. */
-  constructor(
-    clock: VirtualClock,
-    network: SimNetwork,
-    trace: Trace,
-    hosts: () => Iterable<SimHost>,
-  ) {
-    this.#clock = clock;
-    this.#network = network;
-    this.#trace = trace;
-    this.#hosts = hosts;
+  constructor(world: SimCarrierWorld) {
+    this.#clock = world.clock;
+    this.#network = world.network;
+    this.#trace = world.trace;
+    this.#traffic = world.traffic;
+    this.hostAt = world.hostAt;
   }
 
   /** The reply comes once, by the time-out at the latest. */
   request(from: SimHost, call: SimCall, onReply: (reply: Reply) => void): void {
     const counter = `${from.name} ${messageName(call.type)}`;
     this.sent.set(counter, (this.sent.get(counter) ?? 0) + 1);
+    const kind = `HTTP ${messageName(call.type)}`;
+    this.#traffic.note(from.name, kind, HTTP_BYTES + call.payload.length);
     const deadlineMs = this.#clock.nowMs + call.timeoutMs;
     let open = true;
     const reply = (result: Reply) => {
@@ -131,7 +149,10 @@ export class SimCarrier {
     if (barrier === "silent") return;
     this.#network.carry(from.address, to, () => {
       if (this.#clock.nowMs > deadlineMs) return;
-      const back = (result: Reply) =>
+      const back = (result: Reply) => {
+        const answerBytes = result.kind === "answer" ? result.payload.length : 0;
+        if (target !== undefined)
+          this.#traffic.note(target.name, `${kind} answer`, HTTP_BYTES + answerBytes);
         this.#network.carry(to, from.address, () => {
           this.tap?.(passing, result);
           const { type } = passing;
@@ -141,6 +162,7 @@ export class SimCarrier {
               : undefined;
           reply(altered === undefined ? result : ({ ...result, payload: altered } as Reply));
         });
+      };
       if (barrier === "reject" || target?.port !== call.port) back(REFUSED_CONNECTION);
       else this.deliver(from, this.hostAt(call.address), passing, back);
     });
@@ -169,14 +191,6 @@ export class SimCarrier {
     }
     // HTTP answers once; a request that arrives twice is answered twice.
     to.receive({ type, payload, from: from.address }, (outcome) => back(toReply(outcome, to)));
-  }
-
-  /** The host with that IP address, or that name followed by `.sim`. */
-  hostAt(address: string): SimHost | undefined {
-    for (const host of this.#hosts()) {
-      if (host.address === address || `${host.name}.sim` === address) return host;
-    }
-    return undefined;
   }
 }
 

@@ -107,6 +107,7 @@ export class SimNode implements SimHost {
   #stalledSinceMs: number | undefined;
   /** What arrived during a pause: a stopped process finds it all at once when it goes on. */
   readonly #held: Input[] = [];
+  readonly #whenAwake: (() => void)[] = [];
   readonly #world: SimWorld;
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
   #lastExchange = 0;
@@ -209,6 +210,12 @@ export class SimNode implements SimHost {
     return this.#world.nowMs() - (this.#stalledSinceMs ?? this.#world.nowMs());
   }
 
+  /** Does something of the process at once, or when its pause ends. */
+  whenAwake(happen: () => void): void {
+    if (this.paused) this.#whenAwake.push(happen);
+    else happen();
+  }
+
   /** Goes on after a pause. Time-outs fire before anything is read, as in an event loop. */
   resume(): void {
     this.paused = false;
@@ -221,6 +228,7 @@ export class SimNode implements SimHost {
     this.step({ kind: "wake" });
     for (const input of held.filter((input) => !isTimeout(input))) this.step(input);
     this.datagrams?.resume();
+    for (const happen of this.#whenAwake.splice(0)) happen();
   }
 
   #carryOut(effect: Effect): void {

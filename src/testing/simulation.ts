@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { Effect, Input } from "../protocol/index.ts";
+import type { CoreEvent, Effect, Input } from "../protocol/index.ts";
 import { type Address, formatAddress, type Reply, wholePayload } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { anyName, isNativeType } from "../wire/native-type.ts";
@@ -23,6 +23,7 @@ import { type PythonOptions, SimPython } from "./sim-python.ts";
 import { SimSessions } from "./sim-sessions.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
+import { Traffic } from "./traffic.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** How a simulation begins. */
@@ -90,6 +91,8 @@ export class Simulation {
   readonly carrier: SimCarrier;
   /** A fingerprint of all that happened. */
   readonly trace = new Trace();
+  /** What each host sends, counted. */
+  readonly traffic = new Traffic();
   /** What signs and verifies. */
   readonly engine: SignatureEngine;
   /** Uniform in [0, 1), from the seed. */
@@ -108,10 +111,14 @@ export class Simulation {
   readonly promises = new Promises(this.liars);
   /** Whether the end of a process closes its connections, as a TCP stack does. */
   closesConnections = true;
+  /** Hears all that nodes tell their programs, inside the step: for those who run programs. */
+  onTold: ((node: SimNode, event: CoreEvent) => void) | undefined;
   /** Sessions between nodes that use them. */
   readonly sessions: SimSessions;
   readonly #world: SimWorld;
   readonly #disks = new Map<string, SimDisk>();
+  /** Who lives at an IP address, and at a name followed by `.sim`. */
+  readonly #hostsAt = new Map<string, SimHost>();
   readonly #added = new Map<string, AddOptions>();
   readonly #wakes = new Map<SimNode, number>();
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
@@ -126,14 +133,18 @@ export class Simulation {
     this.entropy = seededBytes(this.random);
     this.engine = options.engine ?? createToySignatures();
     this.network = new SimNetwork(this.clock, this.random, options);
-    this.carrier = new SimCarrier(this.clock, this.network, this.trace, () => this.hosts());
+    this.carrier = new SimCarrier({
+      clock: this.clock,
+      network: this.network,
+      trace: this.trace,
+      traffic: this.traffic,
+      hostAt: (address) => this.#hostsAt.get(address),
+    });
     this.sessions = new SimSessions({
       clock: this.clock,
       network: this.network,
-      nodeAt: (host) =>
-        [...this.nodes.values()].find(
-          ({ address, name }) => address === host || `${name}.sim` === host,
-        ),
+      traffic: this.traffic,
+      nodeAt: (address) => this.#nodeAt(address),
       note: (from, to, { type, payload }) =>
         this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload),
     });
@@ -147,7 +158,10 @@ export class Simulation {
       transmit: (node, effect) => this.#transmit(node, effect),
       wakeAt: (node, atMs) => this.#wakeAt(node, atMs),
       signing: (node, message) => this.promises.signed(node.nodeId, message),
-      told: (node, event) => this.promises.told(node, event),
+      told: (node, event) => {
+        this.promises.told(node, event);
+        this.onTold?.(node, event);
+      },
       stepped: (node, input) => {
         this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
         this.promises.stepped(node);
@@ -189,7 +203,17 @@ export class Simulation {
     this.pythons.get(name)?.crash();
     const peer = new SimPython(this, name, options, disk.keyPair);
     this.pythons.set(name, peer);
+    this.#settle(peer);
     return peer;
+  }
+
+  #settle(host: SimHost): void {
+    this.#hostsAt.set(host.address, host).set(`${host.name}.sim`, host);
+  }
+
+  #nodeAt(address: string): SimNode | undefined {
+    const host = this.#hostsAt.get(address);
+    return host instanceof SimNode ? host : undefined;
   }
 
   /** The process dies: nothing is said, everything in memory is gone. */
@@ -287,6 +311,8 @@ export class Simulation {
       thread: options.thread === true,
     });
     this.nodes.set(name, node);
+    if (old !== undefined) this.#hostsAt.delete(old.address);
+    this.#settle(node);
     const bootstrap = (options.join ?? []).map((host) => ({
       address: host.endsWith(".sim") ? host : this.addressOf(host),
       port: SIM_PORT,
@@ -296,15 +322,13 @@ export class Simulation {
   }
 
   #datagramsOf(node: SimNode): SimDatagrams {
-    const nodes = () => [...this.nodes.values()];
     return new SimDatagrams(
       {
         clock: this.clock,
         network: this.network,
         random: this.random,
         entropy: this.entropy,
-        nodeAt: (host) =>
-          nodes().find(({ address, name }) => address === host || `${name}.sim` === host),
+        nodeAt: (address) => this.#nodeAt(address),
         http: {
           broadcast: (to, message, options, onReply) => {
             for (const [index, address] of to.entries()) {
@@ -314,8 +338,10 @@ export class Simulation {
             }
           },
         },
-        note: (bytes, { address }) =>
-          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes),
+        note: (bytes, { address }) => {
+          this.traffic.note(node.name, "datagram", bytes.length);
+          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes);
+        },
       },
       node,
     );
@@ -346,17 +372,23 @@ export class Simulation {
     this.node(name).step({ kind: "write", changes: new Map([[key, value]]) });
   }
 
-  /** Sends bytes; `onSettled` is told the error, or undefined when they arrived. */
+  /**
+   * Sends bytes; `onSettled` is told the error, or undefined when they arrived.
+   *
+   * @param timeoutMs As of `sendToNode`: by default what the size needs.
+   */
   send(
     from: string,
     to: string,
     data: Uint8Array,
     onSettled: (error: DsnError | undefined) => void = () => undefined,
+    timeoutMs?: number,
   ): void {
     this.#lastOperation += 1;
     const operation = this.#lastOperation;
     this.#sends.set(operation, onSettled);
-    this.node(from).step({ kind: "send", operation, to, data, timeoutMs: undefined });
+    this.promises.handedOver(this.node(from).nodeId, to, data);
+    this.node(from).step({ kind: "send", operation, to, data, timeoutMs });
   }
 
   // ---- time -----------------------------------------------------------------------------------

@@ -89,6 +89,23 @@ describe("The README", () => {
   });
 });
 
+describe("docs/testing.md", () => {
+  const text = readFileSync(join(root, "docs/testing.md"), "utf8");
+  const blocks = [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code ?? "");
+
+  it.each(blocks.map((code, index) => [index + 1, code] as const))(
+    "runs as it stands: block %i",
+    async (index, program) => {
+      const path = join(programs, `testing-${index}.mjs`);
+      writeFileSync(path, program);
+      const { code, stdout, stderr } = await runProgram(path);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      const promised = [...program.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)];
+      expect(stdout.trim().split("\n")).toEqual(promised.map(([, line]) => line));
+    },
+  );
+});
+
 describe("The examples", () => {
   it("job-workers: every job is done once", async () => {
     const { code, stdout, stderr } = await runProgram(join(root, "examples/job-workers.mjs"));

@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   transport: ["wire", "crypto", "errors.ts"],
   storage: ["crypto", "errors.ts"],
   node: ["protocol", "transport", "storage", "wire", "crypto", "errors.ts"],
-  testing: ["protocol", "transport", "storage", "wire", "crypto", "bytes", "errors.ts"],
+  testing: ["node", "protocol", "transport", "storage", "wire", "crypto", "bytes", "errors.ts"],
   cli: ["node", "errors.ts"],
 };
 

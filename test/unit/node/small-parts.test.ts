@@ -87,6 +87,11 @@ describe("machineAddresses()", () => {
 });
 
 describe("waitFor()", () => {
+  const after = (ms: number, run: () => void) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  };
+
   it("looks at once, at each hint, and never after its end", async () => {
     const hints = new Set<() => void>();
     let value: number | undefined;
@@ -95,7 +100,7 @@ describe("waitFor()", () => {
       hints.add(again);
       return () => hints.delete(again);
     };
-    const waiting = waitFor({ check, watch, missing: () => "it" }, { timeout: 0 });
+    const waiting = waitFor({ check, watch, after, missing: () => "it" }, { timeout: 0 });
     for (const hint of hints) hint();
     expect(check).toHaveBeenCalledTimes(2);
     value = 7;
@@ -109,6 +114,7 @@ describe("waitFor()", () => {
     const condition = {
       check: () => undefined,
       watch: () => undone,
+      after,
       missing: () => "rain",
     };
     await expect(waitFor(condition, { timeout: 5 })).rejects.toMatchObject({

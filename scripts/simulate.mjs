@@ -1,0 +1,66 @@
+// `npm run simulate`: networks on a virtual clock. Three things to do:
+//
+//     npm run simulate -- --seeds 10000 [--from N] [--workers 2]   random faults, both promises
+//     npm run simulate -- --plan file.json [--shrink]              one plan again
+//     npm run simulate -- --nodes 64 [--minutes 1] [--loss 0.01]   a report, with plots
+//
+// Ends with 1 when a promise was broken, with 2 when it cannot do what it was asked.
+import { parseArgs } from "node:util";
+import { ensureBuilt, ensureInstalled } from "./prepare.mjs";
+
+const USAGE = `npm run simulate -- --seeds COUNT [--from SEED] [--workers COUNT]
+npm run simulate -- --plan FILE [--shrink]
+npm run simulate -- --nodes COUNT [--seed SEED] [--minutes MINUTES] [--loss SHARE] [--out FOLDER]`;
+
+function fail(why) {
+  console.error(`✖ Cannot simulate: ${why}\n  Fix   ${USAGE.replaceAll("\n", "\n        ")}`);
+  process.exit(2);
+}
+
+function parse() {
+  const text = { type: "string" };
+  const names = ["seeds", "from", "workers", "plan", "nodes", "seed", "minutes", "loss", "out"];
+  const options = Object.fromEntries(names.map((name) => [name, text]));
+  try {
+    return parseArgs({ options: { ...options, shrink: { type: "boolean" } } }).values;
+  } catch (error) {
+    return fail(error.message);
+  }
+}
+
+const values = parse();
+
+function number(name, fallback, min, max, isWhole = true) {
+  if (values[name] === undefined) return fallback;
+  const value = Number(values[name]);
+  if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value)))
+    fail(
+      `--${name} is "${values[name]}", not ${isWhole ? "a whole number" : "a number"} from ${min} to ${max}`,
+    );
+  return value;
+}
+
+const tasks = ["seeds", "plan", "nodes"].filter((name) => values[name] !== undefined);
+if (tasks.length !== 1)
+  fail(`it needs one of --seeds, --plan and --nodes, and has ${tasks.length}`);
+const seeds = number("seeds", 0, 1, 1e9);
+const from = number("from", 0, 0, 2 ** 31);
+const workers = number("workers", 2, 1, 64);
+const nodes = number("nodes", 0, 1, 10_000);
+const seed = number("seed", 1, 0, 2 ** 31);
+const minutes = number("minutes", 1, 0.05, 1_440, false);
+const lossRate = number("loss", 0.01, 0, 0.9, false);
+
+ensureInstalled();
+ensureBuilt();
+
+if (values.seeds !== undefined) {
+  const { runSeeds } = await import("./simulate/seeds.mjs");
+  process.exitCode = await runSeeds({ seeds, from, workers });
+} else if (values.plan !== undefined) {
+  const { runPlan } = await import("./simulate/seeds.mjs");
+  process.exitCode = runPlan(values.plan, values.shrink === true);
+} else {
+  const { runReport } = await import("./simulate/report.mjs");
+  process.exitCode = runReport({ nodes, seed, minutes, lossRate }, values.out);
+}
