@@ -72,7 +72,16 @@ export class Joining {
 
   /** A member that was gone has answered us. */
   meet(member: Member): void {
-    this.#parts.kernel.spawn(this.#meetings.meet(member));
+    this.#parts.kernel.spawn(this.#tryToMeet(member));
+  }
+
+  *#tryToMeet(member: Member): Flow {
+    try {
+      yield* this.#meetings.meet(member);
+    } catch (error) {
+      // It is gone again.
+      if (!(error instanceof DsnError)) throw error;
+    }
   }
 
   /** A new neighbour in a large network: both find out what they lack. */

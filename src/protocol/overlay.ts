@@ -13,7 +13,7 @@
 import type { Kernel } from "./kernel.ts";
 import { isAsked, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
-import { type Places, placesOf, RINGS } from "./places.ts";
+import { type Places, placesOf } from "./places.ts";
 
 /** A network that shrinks keeps its links until it is so much smaller than where they began. */
 const SHRINK = 0.75;
@@ -125,7 +125,7 @@ export class Overlay {
   #neighboursAmong(candidates: readonly Member[]): Set<Member> {
     const neighbours = new Set<Member>();
     this.#nearest = [];
-    for (let ring = 0; ring < RINGS; ring += 1) {
+    for (let ring = 0; ring < this.#parts.kernel.settings.rings; ring += 1) {
       let before: Member | undefined;
       let after: Member | undefined;
       const least = { back: Number.POSITIVE_INFINITY, ahead: Number.POSITIVE_INFINITY };

@@ -30,6 +30,8 @@ export interface Settings {
   readonly joiningMs: number;
   /** Nodes, ourselves among them, that all keep a session with each other; more keep a few. */
   readonly meshMax: number;
+  /** Rings on which each of more nodes has two neighbours: at most `RINGS` of `places.ts`. */
+  readonly rings: number;
   /** How far a version may lie ahead of the later of our clock and the median version held. */
   readonly versionAheadSecondsMax: number;
 }
@@ -47,6 +49,7 @@ export const DEFAULT_SETTINGS: Settings = {
   oneWayMs: 12_000,
   joiningMs: 60_000,
   meshMax: 32,
+  rings: 5,
   versionAheadSecondsMax: 24 * 3_600,
 };
 

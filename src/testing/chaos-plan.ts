@@ -82,6 +82,8 @@ export interface ChaosPlan {
   readonly datagrams: readonly string[];
   /** Nodes that use sessions. */
   readonly sessions: readonly string[];
+  /** As if it were a large network: so many rings on which each node has two neighbours. 0 = no. */
+  readonly rings: number;
   /** In order of time. */
   readonly script: readonly Act[];
   /** When the faults end. */
@@ -131,6 +133,7 @@ export function planChaos(seed: number): ChaosPlan {
     endMs,
     dead,
     sessions: someNodes(draw, names, [0, 0.6, 1, 1]),
+    rings: draw.one([0, 0, 0, 1, 2]),
   };
 }
 

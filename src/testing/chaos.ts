@@ -55,6 +55,7 @@ export function runChaos(
 ): ChaosResult {
   const simulation = new Simulation({
     seed: plan.seed,
+    ...(plan.rings > 0 ? { settings: { meshMax: 2, rings: plan.rings } } : {}),
     ...(plan.real ? { engine: realEngine() } : {}),
   });
   simulation.closesConnections = plan.closesConnections;

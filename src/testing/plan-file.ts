@@ -52,6 +52,7 @@ const plan = z.strictObject({
   closesConnections: z.boolean(),
   datagrams: names,
   sessions: names,
+  rings: z.int().min(0).max(5).default(0),
   script: z
     .array(z.strictObject({ atMs: z.number().min(0).max(HOUR_MS), what: fault }))
     .max(100_000),

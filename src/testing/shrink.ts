@@ -144,6 +144,7 @@ class Shrinker {
       { dead: [] },
       { datagrams: [] },
       { sessions: [] },
+      { rings: 0 },
       { closesConnections: true },
       { endMs: Math.ceil(this.#best.script.at(-1)?.atMs ?? 1_000) + 1 },
     ];

@@ -10,6 +10,7 @@ import {
   NodeCore,
   type RememberedPeer,
   SESSION_FEATURE,
+  type Settings,
 } from "../protocol/index.ts";
 import type { Outcome } from "../wire/exchange.ts";
 import { BUSY_FEATURE } from "../wire/ping.ts";
@@ -32,6 +33,7 @@ export interface SimDisk {
 
 /** What a node asks of the simulation around it. */
 export interface SimWorld {
+  readonly settings: Partial<Settings>;
   readonly engine: SignatureEngine;
   readonly random: () => number;
   readonly entropy: (length: number) => Uint8Array;
@@ -144,6 +146,7 @@ export class SimNode implements SimHost {
         ...(this.datagrams !== undefined && this.thread ? [BUSY_FEATURE] : []),
         ...(this.sessions ? [SESSION_FEATURE] : []),
       ],
+      settings: world.settings,
       random: world.random,
       entropy: world.entropy,
     });

@@ -8,7 +8,7 @@
 import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { CoreEvent, Effect, Input } from "../protocol/index.ts";
+import type { CoreEvent, Effect, Input, Settings } from "../protocol/index.ts";
 import { type Address, formatAddress, type Reply, wholePayload } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { anyName, isNativeType } from "../wire/native-type.ts";
@@ -32,6 +32,8 @@ export interface SimulationOptions extends LinkOptions {
   readonly seed: number;
   /** Real ECDSA instead of hashes that stand in for it: slower, and nothing else may change. */
   readonly engine?: SignatureEngine;
+  /** Times and sizes of the protocol that are not as ever, of all nodes. */
+  readonly settings?: Partial<Settings>;
 }
 
 /** How a simulated node is set up. */
@@ -149,6 +151,7 @@ export class Simulation {
         this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload),
     });
     this.#world = {
+      settings: options.settings ?? {},
       engine: this.engine,
       random: this.random,
       entropy: this.entropy,
