@@ -60,9 +60,12 @@ export class Joining {
    * neighbours do, and the others look for it now and then.
    */
   pursue(member: Member): void {
+    if (this.#isOurs(member) || member.status === "joining") this.#pursuits.pursue(member);
+  }
+
+  #isOurs(member: Member): boolean {
     const { overlay } = this.#parts;
-    const isOurs = !speaksNative(member) || !overlay.isSparse || overlay.isMissed(member);
-    if (isOurs || member.status === "joining") this.#pursuits.pursue(member);
+    return !speaksNative(member) || !overlay.isSparse || overlay.isMissed(member);
   }
 
   /** Others name nodes: those that have to be called are. */
@@ -98,7 +101,7 @@ export class Joining {
 
   /** The same for one that has said goodbye. */
   awaitReturn(member: Member): void {
-    this.#pursuits.pursueLeaver(member);
+    if (this.#isOurs(member)) this.#pursuits.pursueLeaver(member);
   }
 
   /** Makes sure that a present member lists us, sends it our state and takes its own. */

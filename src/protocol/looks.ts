@@ -7,12 +7,14 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
+import { NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, isReached, type Member, speaksNative } from "./member.ts";
+import { isPresent, isReached, isUnproven, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
+import { LIMITS } from "./settings.ts";
 
 /** Members that are gone, and are called in a tick. */
 const GONE_PER_TICK = 3;
@@ -20,6 +22,8 @@ const GONE_PER_TICK = 3;
 const LOOKS_MAX = 8;
 /** A node that did not answer is not called again before that because others name it. */
 const AGAIN_MS = 3_000;
+/** Who has said goodbye answers a moment longer. */
+const LEAVER_MS = 5_000;
 /** Members that wait to be called. */
 const WAITING_MAX = 4_096;
 
@@ -45,8 +49,9 @@ export class Looks {
 
   /** Others say that a member is there, which is gone for us. */
   at(member: Member): void {
-    const lastMs = this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY;
-    if (this.#parts.kernel.now.monotonicMs - lastMs < AGAIN_MS) return;
+    const { monotonicMs } = this.#parts.kernel.now;
+    if (monotonicMs - (this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
+    if (member.status === "left" && monotonicMs - member.sinceMs < LEAVER_MS) return;
     if (this.#waiting.size < WAITING_MAX) this.#waiting.add(member);
     this.#next();
   }
@@ -56,12 +61,12 @@ export class Looks {
     const { members, overlay, kernel } = this.#parts;
     if (!overlay.isSparse) return;
     if (this.#turn.length === 0) {
-      this.#turn = members.all().filter(({ status }) => status === "down");
+      this.#turn = members.all().filter(isAway);
     }
     for (let count = 0; count < GONE_PER_TICK; count += 1) {
       const index = Math.floor(kernel.random() * this.#turn.length);
       const [member] = this.#turn.splice(index, 1);
-      if (member !== undefined && member.status === "down") this.at(member);
+      if (member !== undefined && isAway(member)) this.at(member);
     }
     const far = kernel.pick(members.all());
     if (far !== undefined && isReached(far) && speaksNative(far) && !overlay.links.has(far))
@@ -84,15 +89,34 @@ export class Looks {
     try {
       if (endpoint === undefined) return;
       yield* greeting.greet(endpoint, member.nodeId);
-      if (members.has(member) && !isPresent(member) && member.status !== "left") onBack(member);
+      if (members.has(member) && !isPresent(member)) onBack(member);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
-      // Another node has its address: what answered there was not it.
-      const isReplaced = error.code === "DSN_REFUSED" || error.code === "DSN_BAD_SIGNATURE";
-      if (isReplaced && isReached(member)) members.setStatus(member, "down", error);
+      if (error.code === "DSN_REFUSED") yield* this.#replaced(member, error);
     } finally {
       this.#open -= 1;
       this.#next();
     }
   }
+  /**
+   * Another node answered at its address: then what answers probes there is not it. Somebody on the
+   * wire may have put that answer there, so it is asked on a session too, which nobody can fake.
+   */
+  *#replaced(member: Member, error: DsnError): Flow {
+    const { kernel, members } = this.#parts;
+    if (!isReached(member) || !members.has(member)) return;
+    const reply = yield* kernel.request(targetOf(member), NativeType.ALIVE, NOTHING, {
+      answerBytesMax: LIMITS.smallAnswerBytesMax,
+    });
+    if (reply.kind !== "failed" || !isReached(member) || !members.has(member)) return;
+    if (isUnproven(member)) members.removeUnproven(member);
+    else members.setStatus(member, "down", error);
+  }
+}
+
+const NOTHING = new Uint8Array();
+
+/** It may be back: nobody else may tell us. */
+function isAway({ status }: Member): boolean {
+  return status === "down" || status === "left" || status === "refused";
 }

@@ -81,7 +81,7 @@ export class Visits {
     if (endpoint === undefined || !isPresent(member)) return;
     try {
       if (member.native === undefined && (yield* this.#askedPython(member, endpoint))) return;
-      yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+      yield* this.#greetAnywhere(member, endpoint);
       yield* this.#parts.replication.exchange(member, endpoint);
       if (member.seesUs === false) yield* this.#meetings.listen(member, endpoint);
     } catch (error) {
@@ -92,6 +92,18 @@ export class Visits {
         this.#parts.members.setStatus(member, "refused", error);
         this.#pursuits.pursue(member);
       }
+    }
+  }
+
+  /** Where it is known to be, or else where HELLOs of it came from: it may have moved. */
+  *#greetAnywhere(member: Member, endpoint: Address): Flow {
+    try {
+      yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+    } catch (error) {
+      const [candidate] = member.candidates;
+      if (!(error instanceof DsnError) || isRefusal(error) || candidate === undefined) throw error;
+      yield* this.#parts.greeting.greet(candidate, member.nodeId);
+      member.endpoint = candidate;
     }
   }
 
