@@ -91,13 +91,15 @@ export class Directory {
     }
     const entries = answer.members.flatMap((entry) => readEntry(entry));
     member.seesUs = entries.some(({ nodeId }) => nodeId === this.#parts.me.nodeId);
-    // Of a large network this is a part, and nobody calls all of it.
-    if (this.#isLarge(entries.length)) {
-      const { named } = yield* this.#takeIn(entries, member);
-      return { reply, named };
-    }
-    const named = yield* all(entries.map((entry) => this.#consider(entry, member.nodeId)));
-    return { reply, named: named.flat() };
+    const { named } = yield* this.#take(entries, member);
+    return { reply, named };
+  }
+
+  /** Of a large network, nobody calls all. Of a small one, whoever is shown is to be called. */
+  *#take(entries: readonly ReadEntry[], namer: Member): Flow<Taken> {
+    if (this.#isLarge(entries.length)) return yield* this.#takeIn(entries, namer);
+    const named = yield* all(entries.map((entry) => this.#consider(entry, namer.nodeId)));
+    return { isNews: named.length > 0, named: named.flat() };
   }
 
   #isLarge(shown: number): boolean {
@@ -124,7 +126,7 @@ export class Directory {
         return;
       }
       if (answer.kind === "same") return;
-      const { named } = yield* this.#takeIn(answer.members.flatMap(readEntry), member);
+      const { named } = yield* this.#take(answer.members.flatMap(readEntry), member);
       this.#parts.onNamed(named, member);
     }
   }
@@ -137,7 +139,7 @@ export class Directory {
     } catch {
       throw refusals.malformed();
     }
-    const { isNews, named } = yield* this.#takeIn(shown.flatMap(readEntry), member);
+    const { isNews, named } = yield* this.#take(shown.flatMap(readEntry), member);
     this.#parts.onNamed(named, member);
     return isNews;
   }
@@ -146,10 +148,7 @@ export class Directory {
    * Takes in members of a large network. They count as alive: those who showed them have seen so,
    * and our turn to ask them will come.
    */
-  *#takeIn(
-    entries: readonly ReadEntry[],
-    namer: Member,
-  ): Flow<{ readonly isNews: boolean; readonly named: Named[] }> {
+  *#takeIn(entries: readonly ReadEntry[], namer: Member): Flow<Taken> {
     const taken = yield* all(entries.map((entry) => this.#takeInOne(entry, namer)));
     const named = taken.flatMap((one) => (typeof one === "object" ? [one] : []));
     return { isNews: taken.some((one) => one !== "known"), named };
@@ -175,7 +174,7 @@ export class Directory {
         if (!isPresent(known)) onGone(known);
         return "known";
       }
-    } else if (!members.mayShow(nodeId, LIMITS.membersMax)) return "known";
+    } else if (!members.mayShowInLarge(nodeId)) return "known";
     this.#verifying.add(`${nodeId} ${incarnation}`);
     try {
       const proven = yield* greeting.relayed(signed);
@@ -269,6 +268,13 @@ export class Directory {
     names.push(`${other.nodeId} ${other.native?.incarnation ?? ""}`);
     return sha256(new TextEncoder().encode(names.sort().join("\n"))).slice(0, SUMMARY_BYTES);
   }
+}
+
+/** What came of members that were shown to us. */
+interface Taken {
+  readonly isNews: boolean;
+  /** Those that are to be called. */
+  readonly named: Named[];
 }
 
 interface ReadEntry extends Partial<Named> {

@@ -18,6 +18,7 @@ import type { Kernel } from "./kernel.ts";
 import type { Looks } from "./looks.ts";
 import {
   isPresent,
+  isUnanswered,
   isUnproven,
   type Member,
   noteFailure,
@@ -269,7 +270,7 @@ export class Liveness {
       } else {
         this.#members.setStatus(member, "down", trouble);
         // Nobody of that name has ever answered us.
-        if (isUnproven(member) && member.answeredMs === Number.NEGATIVE_INFINITY) {
+        if (isUnanswered(member)) {
           this.#members.removeUnproven(member);
           return;
         }

@@ -260,6 +260,11 @@ export function isUnproven({ provisional, provenMs }: Member): boolean {
   return provisional && provenMs === Number.NEGATIVE_INFINITY;
 }
 
+/** Nothing has come from it, not even the answer to a probe. */
+export function isUnanswered(member: Member): boolean {
+  return isUnproven(member) && member.answeredMs === Number.NEGATIVE_INFINITY;
+}
+
 /** A node that we have sessions with: all but HELLO goes over those. */
 export function speaksNative({ native }: Member): boolean {
   return native?.sessions === true;

@@ -4,7 +4,7 @@ import { Damping } from "./damping.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { Kernel } from "./kernel.ts";
-import { createMember, isPresent, isUnproven, type Member } from "./member.ts";
+import { createMember, isPresent, isUnanswered, isUnproven, type Member } from "./member.ts";
 import { LIMITS } from "./settings.ts";
 
 /** A node that did not prove to exist is not shown for so long because others say that it does. */
@@ -71,11 +71,21 @@ export class Members {
   }
 
   /** Whether a node may be shown although all that we know of it is what others say. */
-  mayShow(nodeId: string, unprovenMax: number = LIMITS.unprovenMax): boolean {
+  mayShow(nodeId: string): boolean {
+    if (this.#wasInVain(nodeId)) return false;
+    return this.all().filter(isUnproven).length < LIMITS.unprovenMax;
+  }
+
+  /** The same in a large network, where a node counts once it has answered a probe. */
+  mayShowInLarge(nodeId: string): boolean {
+    if (this.#wasInVain(nodeId)) return false;
+    if (this.#byId.size < LIMITS.unansweredMax) return true;
+    return this.all().filter(isUnanswered).length < LIMITS.unansweredMax;
+  }
+
+  #wasInVain(nodeId: string): boolean {
     const untilMs = this.#unproven.get(nodeId);
-    if (untilMs !== undefined && untilMs > this.#kernel.now.monotonicMs) return false;
-    if (this.#byId.size < unprovenMax) return true;
-    return this.all().filter(isUnproven).length < unprovenMax;
+    return untilMs !== undefined && untilMs > this.#kernel.now.monotonicMs;
   }
 
   /** True while `member` is the record in use for its id. */

@@ -304,8 +304,9 @@ export class News {
       const member = this.#parts.members.get(owner);
       if (owner === this.#parts.nodeId) return [];
       if (member === undefined) {
-        const mayShow = this.#parts.members.mayShow(owner, LIMITS.membersMax);
-        return mayShow ? [{ owner, held: 0, wants: "member" }] : [];
+        return this.#parts.members.mayShowInLarge(owner)
+          ? [{ owner, held: 0, wants: "member" }]
+          : [];
       }
       const held = versionHeld(member);
       const lacks = isPresent(member) && speaksNative(member) && provenVersion(member) < version;

@@ -77,6 +77,10 @@ export class Overlay {
   #notice(): void {
     const { members, kernel } = this.#parts;
     if (members.revision === this.#settledRevision) return;
+    if (!this.#isSparse && members.presentCount < kernel.settings.meshMax) {
+      this.#settledRevision = members.revision;
+      return;
+    }
     // Whoever gets to know a hundred nodes at once must not talk to all of them first.
     if (!this.#isSparse && members.presentCount >= kernel.settings.meshMax) {
       this.#settle();

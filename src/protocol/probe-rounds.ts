@@ -3,11 +3,13 @@
  * @module
  */
 import type { Kernel } from "./kernel.ts";
-import { isAsked, type Member } from "./member.ts";
+import { isAsked, isUnanswered, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
 /** Members that are asked in a round; the rounds go through all in turn. */
 const PROBES_PER_ROUND = 3;
+/** Besides them, members that others have shown and that have not answered anything yet. */
+const NEW_PER_ROUND = 16;
 
 export class ProbeRounds {
   readonly #kernel: Kernel;
@@ -43,8 +45,20 @@ export class ProbeRounds {
     const asked = new Set<Member>();
     while (asked.size < PROBES_PER_ROUND) {
       const member = this.#next();
-      if (member === undefined || asked.has(member)) return;
+      if (member === undefined || asked.has(member)) break;
       asked.add(member);
+      this.#probe(member);
+    }
+    this.#probeNew();
+  }
+
+  /** Whoever is made up must not be shown for long. */
+  #probeNew(): void {
+    let left = NEW_PER_ROUND;
+    for (const member of this.#members.all()) {
+      if (left === 0) return;
+      if (member.probing || !isUnanswered(member) || !isAsked(member)) continue;
+      left -= 1;
       this.#probe(member);
     }
   }

@@ -35,7 +35,7 @@ describe("MEMBERS", () => {
     const summary = new Uint8Array(8);
     const bytes = encodeMembersRequest({ summary });
     summary.fill(1);
-    expect(bytes).toEqual(new Uint8Array(8));
+    expect(bytes).toEqual(new Uint8Array(9));
   });
 });
 
