@@ -2,7 +2,7 @@
  * Whether a native node is there: one question, and many before it is given up.
  * @module
  */
-import type { DsnError } from "../errors.ts";
+import { DsnError } from "../errors.ts";
 import { BusyNodes } from "./busy.ts";
 import type { Flow } from "./flow.ts";
 import { isPresent, isReached, type Member } from "./member.ts";
@@ -19,10 +19,17 @@ const DATAGRAMS_LOST_MS = 60_000;
 /** The first question waits for several round trips, as the last ones were. */
 const FIRST_TRY_MS = { min: 200, max: 500 } as const;
 const FIRST_TRY_ROUND_TRIPS = 4;
-/** Questions to a node that no session is kept with, each after the other, and how long each waits. */
+/** Questions to a node that no session is kept with, and from each to the next. */
 const KNOCKS = 4;
-const KNOCK_MS = 200;
-const REFUSED_PAUSE_MS = 50;
+const KNOCK_MS = 75;
+const KNOCK_WAITS_MS = 500;
+
+/** No question has come back, not even as a failure. */
+const SILENT: Unanswered = {
+  trouble: new DsnError("DSN_UNREACHABLE", "A node does not answer", { why: "no answer in time" }),
+  quick: false,
+  refused: false,
+};
 
 /** What was tried in vain. */
 export interface FailedTries {
@@ -129,19 +136,27 @@ export class NativeProbes {
    * suspicion makes all others ask it too.
    */
   *#knocks(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
-    const sinceMs = this.#parts.kernel.now.monotonicMs;
-    let failure: Unanswered | undefined;
-    for (let knock = 1; knock <= KNOCKS; knock += 1) {
-      failure = yield* this.#question.knock(member, KNOCK_MS);
-      // A machine that refuses says so at once; which is no reason to ask it faster.
-      if (failure?.quick === true) yield* this.#parts.kernel.sleep(REFUSED_PAUSE_MS);
-      if (!stands()) return undefined;
-      if (failure !== undefined && member.answeredMs <= sinceMs) continue;
-      this.#suspicions.noteFirstTry(knock === 1);
-      this.#lives(member);
-      return undefined;
+    const { kernel } = this.#parts;
+    const sinceMs = kernel.now.monotonicMs;
+    const answered = () => member.answeredMs > sinceMs;
+    const knocks: { failure?: Unanswered | undefined }[] = [];
+    while (knocks.length < KNOCKS && !answered()) {
+      const knock = {};
+      knocks.push(knock);
+      kernel.spawn(this.#knock(member, knock));
+      yield* kernel.sleep(KNOCK_MS);
     }
-    return failure;
+    // The last one waits as long as all of them together.
+    for (let waits = 0; waits < KNOCKS && !answered(); waits += 1) yield* kernel.sleep(KNOCK_MS);
+    if (!stands()) return undefined;
+    if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
+    this.#suspicions.noteFirstTry(knocks.length === 1);
+    this.#lives(member);
+    return undefined;
+  }
+
+  *#knock(member: Member, knock: { failure?: Unanswered | undefined }): Flow {
+    knock.failure = yield* this.#question.knock(member, KNOCK_WAITS_MS);
   }
 
   /** The member itself gave a sign of life, or its worker did. */

@@ -30,6 +30,7 @@ import type { SessionIdentity } from "./session-identity.ts";
 import { SendingTurn } from "./session-link.ts";
 import { SessionTable, type TableIdentity } from "./session-table.ts";
 import { SessionTls } from "./session-tls.ts";
+import { unheldAfter } from "./timers.ts";
 
 export type { SessionIdentity } from "./session-identity.ts";
 
@@ -78,6 +79,7 @@ export class SessionCarrier {
   #listener: CarrierListener<AnyType> | undefined;
   #onProven: ((connection: Socket) => void) | undefined;
   #closing: Promise<void> | undefined;
+  #cancelRest: (() => void) | undefined;
 
   constructor(options: SessionCarrierOptions) {
     const { networkKey, monotonicMs = () => performance.now() } = options;
@@ -184,6 +186,7 @@ export class SessionCarrier {
     // First of all `#closing` is set: what ends below must know.
     await Promise.resolve();
     this.#acceptor.close();
+    this.#cancelRest?.();
     this.#dials.close(CLOSED);
     for (const session of this.#table.sessions()) session.stopAsking(CLOSED);
     await this.#graceful(() => this.#isBusy());
@@ -287,6 +290,17 @@ export class SessionCarrier {
     const session = new Session(this.#context, connection, (one, end) => this.#onEnd(one, end));
     this.#table.add(session, this.#us, dialledAt);
     for (const ask of this.#dials.take(session.peer.nodeId)) this.#send(ask);
+    this.#restLater();
+  }
+
+  /** In a large network most sessions are for one message. */
+  #restLater(): void {
+    if (this.#cancelRest !== undefined || this.#closing !== undefined) return;
+    this.#cancelRest = unheldAfter(this.#context.limits.restMsMax, () => {
+      this.#cancelRest = undefined;
+      for (const session of this.#table.sessions()) if (session.rests()) session.drain();
+      if (this.#table.size > 0) this.#restLater();
+    });
   }
 
   #onEnd(session: Session, { ours, why, asks }: SessionEnd): void {

@@ -56,6 +56,8 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver, Dr
   readonly #drain: SessionDrain;
   readonly #onEnd: (session: Session, end: SessionEnd) => void;
   #ended = false;
+  /** Something has come since {@link rests} was asked. */
+  #heard = true;
   #why = "the peer closed the session";
 
   constructor(
@@ -78,6 +80,7 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver, Dr
     this.#drain = new SessionDrain(context, this);
     reader.sink = this;
     socket.on("data", (chunk: Uint8Array) => {
+      this.#heard = true;
       this.#asks.heard();
       reader.read(chunk);
     });
@@ -106,6 +109,13 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver, Dr
   /** Nothing is being asked, answered or sent. */
   get idle(): boolean {
     return this.#answering.size === 0 && this.#link.idle;
+  }
+
+  /** Whether nothing has come, and nothing is to be done, since this was asked last. */
+  rests(): boolean {
+    const heard = this.#heard;
+    this.#heard = false;
+    return !heard && this.idle && this.asking === 0;
   }
 
   /** Bytes that the peer may have on the way in slices. */

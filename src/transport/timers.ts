@@ -11,6 +11,12 @@ export const realAfter: After = (ms, run) => {
   return () => clearTimeout(timer);
 };
 
+/** The same; a process that has nothing else to do does not wait for it. */
+export const unheldAfter: After = (ms, run) => {
+  const timer = setTimeout(run, ms).unref();
+  return () => clearTimeout(timer);
+};
+
 /**
  * The same, a turn of the event loop later: if this process was late itself, what has come
  * meanwhile is read before anybody is accused of silence.

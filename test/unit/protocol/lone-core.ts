@@ -160,6 +160,8 @@ export class LoneCore {
       case "mark":
         this.marks.push(effect.version);
         break;
+      case "remember":
+        break;
     }
   }
 

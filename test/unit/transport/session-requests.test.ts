@@ -449,3 +449,35 @@ async function asked(
   answers[1]?.({ kind: "answer", payload: bytes(10) });
   return reply;
 }
+
+describe("A session on which nothing is said", () => {
+  const limits = { restMsMax: 100 };
+
+  it("ends, is missed by nobody, and the next request begins another", async () => {
+    const lost: string[] = [];
+    const onSessionLost = ({ nodeId }: { nodeId: string }) => void lost.push(nodeId);
+    const [a, b] = await Promise.all([
+      serve(echo, { limits }, { onSessionLost }),
+      serve(echo, { limits }, { onSessionLost }),
+    ]);
+    await ask(a, b, bytes(10));
+    expect(a.session.load.sessions).toBe(1);
+    await until(() => a.session.load.sessions + b.session.load.sessions === 0);
+    expect(lost).toEqual([]);
+    expect((await ask(a, b, bytes(10))).kind).toBe("answer");
+  });
+
+  it("does not end while a request waits for its answer, however long", async () => {
+    const answers: (() => void)[] = [];
+    const slow: typeof echo = (_, respond) =>
+      answers.push(() => respond({ kind: "answer", payload: bytes(1) }));
+    const [a, b] = await Promise.all([serve(echo, { limits }), serve(slow, { limits })]);
+    const reply = ask(a, b, bytes(10));
+    await until(() => answers.length === 1);
+    // Several looks at it pass.
+    await new Promise((resolve) => setTimeout(resolve, 5 * limits.restMsMax));
+    expect(a.session.load.sessions).toBe(1);
+    for (const answer of answers) answer();
+    expect((await reply).kind).toBe("answer");
+  });
+});

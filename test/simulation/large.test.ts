@@ -1,0 +1,171 @@
+/**
+ * Networks in which each node keeps a session with a few others only: as with a thousand nodes, on
+ * fewer rings and with fewer nodes.
+ */
+import { describe, expect, it } from "vitest";
+import { Simulation } from "../../src/testing/index.ts";
+import { comings, partition, seenBy, sentDuring } from "./stories.ts";
+
+const COUNT = 40;
+const NAMES = Array.from({ length: COUNT }, (_, index) => `n${index}`);
+const [FIRST = "", SECOND = ""] = NAMES;
+const SETTINGS = { meshMax: 8, rings: 3 };
+const SESSIONS_MAX = 20;
+
+/** Started within a second, through the first of them. */
+function started(seed: number, lossRate = 0.01): Simulation {
+  const simulation = new Simulation({ seed, lossRate, settings: SETTINGS });
+  for (const [index, name] of NAMES.entries()) {
+    const join = index === 0 ? [] : [FIRST];
+    simulation.clock.in((index * 1_000) / COUNT, () =>
+      simulation.add(name, { join, sessions: true, datagrams: true }),
+    );
+  }
+  simulation.run(1_100);
+  return simulation;
+}
+
+function formed(seed: number, lossRate?: number): Simulation {
+  const simulation = started(seed, lossRate);
+  simulation.converge(20_000);
+  simulation.run(5_000);
+  return simulation;
+}
+
+const all = (simulation: Simulation, name: string) =>
+  NAMES.filter((one) => one !== name).map((one) => simulation.node(one));
+
+describe("A large network", () => {
+  it.each([1, 2, 3])("forms in seconds from one bootstrap node, seed %i", (seed) => {
+    const simulation = started(seed);
+    expect(simulation.converge(20_000)).toBeLessThan(8_000);
+    simulation.verify();
+  });
+
+  it("forms also when the bootstrap node dies after some have joined, and is back later", () => {
+    const simulation = new Simulation({ seed: 4, settings: SETTINGS });
+    for (const [index, name] of NAMES.entries()) {
+      const join = index === 0 ? [] : [FIRST];
+      simulation.clock.in(index * 20, () =>
+        simulation.add(name, { join, sessions: true, datagrams: true }),
+      );
+    }
+    simulation.run(300);
+    simulation.crash(FIRST);
+    simulation.run(5_000);
+    simulation.restart(FIRST, { join: [SECOND] });
+    expect(simulation.converge(20_000)).toBeLessThan(15_000);
+    simulation.verify();
+  });
+
+  it("passes a write on to everybody within a second, and each node sends few messages for it", () => {
+    const simulation = formed(5);
+    for (let round = 0; round < 10; round += 1) {
+      const writer = NAMES[round * 3] ?? FIRST;
+      const sent = sentDuring(simulation, writer, () => {
+        simulation.write(writer, "k", `v${round}`);
+        const isEverywhere = () =>
+          all(simulation, writer).every((node) => node.read(writer)?.get("k") === `v${round}`);
+        expect(simulation.runUntil(isEverywhere, 2_000)).toBeLessThan(1_000);
+        simulation.run(500);
+      });
+      const { ["STATES"]: states = 0, ["OFFER"]: offers = 0 } = sent;
+      expect(states + offers).toBeLessThanOrEqual(20);
+    }
+    simulation.verify();
+  });
+
+  it("keeps few sessions, and sends to anybody all the same", () => {
+    const simulation = formed(6);
+    // Those that joining needed end.
+    simulation.run(180_000);
+    for (const name of NAMES) {
+      const links = simulation
+        .node(name)
+        .core.members()
+        .filter(({ sync }) => sync.inFlight > 0);
+      expect(links.length).toBeLessThanOrEqual(SESSIONS_MAX);
+    }
+    let failed = 0;
+    for (const to of NAMES.slice(1)) {
+      simulation.send(FIRST, to, new Uint8Array([7]), (error) => {
+        if (error !== undefined) failed += 1;
+      });
+    }
+    simulation.run(10_000);
+    expect(failed).toBe(0);
+    for (const node of all(simulation, FIRST)) {
+      const got = node.events.filter(({ name }) => name === "data");
+      expect(got.length, node.name).toBe(1);
+    }
+    simulation.verify();
+  });
+
+  it("knows of a silent death within five seconds, and gives up nobody else", () => {
+    const simulation = formed(7);
+    simulation.closesConnections = false;
+    simulation.pause("n13");
+    const isKnown = () =>
+      all(simulation, "n13").every(({ core }) => core.member("n13")?.status === "down");
+    expect(simulation.runUntil(isKnown, 10_000)).toBeLessThan(5_000);
+    simulation.run(30_000);
+    for (const node of all(simulation, "n13")) {
+      for (const other of NAMES) {
+        if (other !== "n13") expect(comings(node, other)).not.toContain("leave");
+      }
+    }
+  });
+
+  it("hears a goodbye everywhere at once", () => {
+    const simulation = formed(8);
+    simulation.leave("n20");
+    const isKnown = () =>
+      all(simulation, "n20").every(({ core }) => core.member("n20")?.status === "left");
+    expect(simulation.runUntil(isKnown, 5_000)).toBeLessThan(1_000);
+  });
+
+  it("takes back a node that starts again, with its newest state, within seconds", () => {
+    const simulation = formed(9);
+    simulation.crash("n9");
+    simulation.run(8_000);
+    simulation.restart("n9");
+    simulation.write("n9", "k", "again");
+    const isBack = () =>
+      all(simulation, "n9").every(({ name }) => seenBy(simulation, name, "n9", "k") === "again");
+    expect(simulation.runUntil(isBack, 20_000)).toBeLessThan(5_000);
+    simulation.verify();
+  });
+
+  it("merges after a partition, with one leave and one join for each pair", () => {
+    const simulation = formed(10, 0);
+    const [left, right] = [NAMES.slice(0, COUNT / 2), NAMES.slice(COUNT / 2)];
+    partition(simulation, left, right);
+    simulation.run(20_000);
+    for (const side of [left, right]) {
+      for (const name of side) expect(simulation.node(name).present().length).toBe(COUNT / 2 - 1);
+    }
+    simulation.write(FIRST, "k", "left");
+    simulation.network.heal();
+    expect(simulation.converge(30_000)).toBeLessThan(5_000);
+    for (const name of left) {
+      for (const other of right) {
+        expect(comings(simulation.node(name), other)).toEqual(["join", "leave", "join"]);
+      }
+    }
+    simulation.verify();
+  });
+
+  it("becomes one of few again when most leave: all talk to all", () => {
+    const simulation = formed(11);
+    for (const name of NAMES.slice(4)) simulation.leave(name);
+    simulation.run(60_000);
+    simulation.write(FIRST, "k", "few");
+    simulation.converge(10_000);
+    for (const name of NAMES.slice(0, 4)) {
+      const { core } = simulation.node(name);
+      const met = core.members().filter(({ sync, status }) => status === "alive" && sync.held);
+      expect(met.length).toBe(3);
+    }
+    simulation.verify();
+  });
+});
