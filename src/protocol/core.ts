@@ -223,6 +223,7 @@ export class NodeCore {
       overlay,
       onBack: (member) => this.#joining.meet(member),
     });
+    this.#greeting.onContested = (member) => looks.at(member);
     const directory = new Directory({
       kernel,
       members: this.#members,

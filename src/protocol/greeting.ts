@@ -28,6 +28,7 @@ import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
+  isReached,
   type Member,
   noteProven,
   resetPush,
@@ -77,6 +78,8 @@ export class Greeting {
   readonly #keyId: string | undefined;
   /** Nonces of our own HELLOs under way; those that came back to us prove that we called ourselves. */
   readonly #nonces = new Map<string, { cameBack: boolean }>();
+  /** Asks a member itself whose name somebody else claims. */
+  onContested: (member: Member) => void = () => undefined;
 
   constructor(
     kernel: Kernel,
@@ -180,6 +183,10 @@ export class Greeting {
       throw refusals.sessionsOnly();
     }
     const known = this.#members.get(hello.nodeId);
+    if (known !== undefined && this.#isContested(known, hello)) {
+      this.onContested(known);
+      throw refusals.keyChanged(hello.nodeId);
+    }
     if (known === undefined) this.#members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
     const greeted = this.#enter({ hello, block, signed }, "asks");
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
@@ -187,6 +194,14 @@ export class Greeting {
     const endpoint = isPort(hello.port) ? { address: from, port: hello.port } : undefined;
     const answer = yield* this.#self.hello("answer", block?.nonce, from);
     return { payload: answer.payload, greeted, endpoint };
+  }
+
+  /**
+   * Somebody claims the name of a node that others have shown us under another key, and that we
+   * have not called yet: first it is asked itself. Whoever answers us there has the name.
+   */
+  #isContested(known: Member, { publicKey }: Hello): boolean {
+    return known.provisional && isReached(known) && !sameBytes(known.publicKey, publicKey);
   }
 
   /**
@@ -363,8 +378,13 @@ export class Greeting {
       if (unknown) member.provisional = true;
       return this.#enterShown(member, block, signed);
     }
-    member.provisional = false;
-    this.#trust.pin(nodeId, publicKey);
+    // A node with sessions proves itself on one, or when it answers us; what asks may be a recording
+    // of an identity that was given up.
+    const proves = answersUs || block?.features.includes(SESSION_FEATURE) !== true;
+    if (proves) {
+      member.provisional = false;
+      this.#trust.pin(nodeId, publicKey);
+    } else if (unknown) member.provisional = this.#trust.keyOf(nodeId) === undefined;
     member.hello = signed;
     // Who greets us need not get our answer: it may have given up before we read its HELLO.
     if (answersUs) member.push.needsHello = false;
@@ -372,7 +392,7 @@ export class Greeting {
     if (block !== undefined) this.#alerts.clear(nodeId, "DSN_NATIVE_DOWNGRADE");
     if (block === undefined) return this.#enterPython(member, answersUs);
     const greeted = this.#enterBlock(member, block, answersUs, askedMs);
-    if (speaksNative(member)) this.#trust.pinNative(nodeId);
+    if (speaksNative(member) && !member.provisional) this.#trust.pinNative(nodeId);
     return greeted;
   }
 

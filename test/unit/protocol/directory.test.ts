@@ -59,6 +59,9 @@ describe("A node that a peer shows", () => {
     const other = new SessionPuppet("carol", "10.0.0.7", "another key");
     core.ask(MessageType.HELLO, other.greeting(), other.address);
     expect(core.core.member("carol")?.publicKey).toEqual(other.keyPair.publicKey);
+    // What asks may be a recording: it is called back.
+    expect([...core.pins.keys()]).toEqual(["bob"]);
+    other.answerCalls(core);
     expect(core.pins.get("carol")).toEqual(other.keyPair.publicKey);
     expect(core.warnings()).toEqual([]);
   });
