@@ -75,7 +75,7 @@ export class Meetings {
     if (endpoint === undefined) return;
     const { overlay, members } = this.#parts;
     if (speaksNative(member) && overlay.isSparse) {
-      if (isPresent(member) && member.status !== "relayed") return;
+      if (!members.has(member) || (isPresent(member) && member.status !== "relayed")) return;
       // Its links bring its state, and it asks for ours if it needs to.
       members.setStatus(member, "alive", undefined);
       tellFeatures(this.#parts.kernel, member);
