@@ -89,7 +89,11 @@ export class NativeProbes {
     const { overlay } = this.#parts;
     let failure = overlay.reaches(member) ? yield* this.#firstTries(member, stands) : undefined;
     const isKnockDue = overlay.isSparse && (failure !== undefined || !overlay.reaches(member));
-    if (isKnockDue && stands()) failure = yield* this.#knocks(member, stands);
+    if (isKnockDue && stands()) {
+      const hadNoSession = failure !== undefined;
+      failure = yield* this.#knocks(member, stands);
+      if (hadNoSession && failure === undefined) overlay.unfit(member);
+    }
     if (failure === undefined || !stands()) return undefined;
     if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);

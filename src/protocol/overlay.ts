@@ -18,6 +18,9 @@ import { type Places, placesOf } from "./places.ts";
 /** A network that shrinks keeps its links until it is so much smaller than where they began. */
 const SHRINK = 0.75;
 
+/** Whoever answers PINGs and takes no session is no neighbour for so long: perhaps it is made up. */
+const UNFIT_MS = 60_000;
+
 /** Links follow the list of members after this, so that many that join cost little. */
 const SETTLE_MS = 200;
 
@@ -36,6 +39,8 @@ export class Overlay {
   readonly #places: Places;
   #links: ReadonlySet<Member> = new Set();
   #isSparse = false;
+  /** Members that no session is had with, and until when they are no neighbours; monotonic ms. */
+  readonly #unfit = new Map<Member, number>();
   /** How far the neighbours on each ring are. */
   #nearest: { readonly back: number; readonly ahead: number }[] = [];
   #settledRevision = 0;
@@ -61,6 +66,13 @@ export class Overlay {
   /** Whether our own state goes to it directly. */
   reaches(member: Member): boolean {
     return !this.isSparse || this.#links.has(member);
+  }
+
+  /** A neighbour takes no session, though something answers at its address: the next one is taken. */
+  unfit(member: Member): void {
+    if (!this.#links.has(member)) return;
+    this.#unfit.set(member, this.#parts.kernel.now.monotonicMs + UNFIT_MS);
+    this.#settle();
   }
 
   /** Neighbours that can be talked to; where we talk to all, everybody. */
@@ -103,7 +115,10 @@ export class Overlay {
     const wasSparse = this.#isSparse;
     this.#isSparse = size > (wasSparse ? meshMax * SHRINK : meshMax);
     const before = this.#links;
-    this.#links = this.#isSparse ? this.#neighboursAmong(candidates) : new Set();
+    const nowMs = kernel.now.monotonicMs;
+    for (const [member, untilMs] of this.#unfit) if (untilMs <= nowMs) this.#unfit.delete(member);
+    const fit = candidates.filter((member) => !this.#unfit.has(member));
+    this.#links = this.#isSparse ? this.#neighboursAmong(fit) : new Set();
     for (const member of this.#links) {
       if (before.has(member)) continue;
       member.lazy = false;
