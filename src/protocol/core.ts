@@ -222,6 +222,7 @@ export class NodeCore {
       greeting: this.#greeting,
       overlay,
       onBack: (member) => this.#joining.meet(member),
+      onDoubted: (member) => this.#liveness.probe(member),
     });
     this.#greeting.onContested = (member) => looks.at(member);
     const directory = new Directory({

@@ -9,7 +9,7 @@
 import { toHex } from "../bytes/hex.ts";
 import { sha256 } from "../crypto/sha256.ts";
 import { isHostAddress, isPort } from "../wire/address.ts";
-import type { Reply } from "../wire/exchange.ts";
+import { type Reply, sameAddress } from "../wire/exchange.ts";
 import { decodeHello } from "../wire/hello.ts";
 import { decodeHelloBlock, type HelloBlock } from "../wire/hello-block.ts";
 import {
@@ -171,7 +171,10 @@ export class Directory {
       if (known.status === "refused") return "known";
       const isNewer = known.native === undefined || entry.issued > known.native.issued;
       if (!isNewer) {
-        if (!isPresent(known)) onGone(known);
+        if (!isPresent(known)) {
+          if (!sameAddress(known.endpoint, endpoint)) known.candidates = [endpoint];
+          onGone(known);
+        }
         return "known";
       }
     } else if (!members.mayShowInLarge(nodeId)) return "known";

@@ -7,14 +7,13 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
-import { NativeType } from "../wire/native-type.ts";
+import type { Address } from "../wire/exchange.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, isReached, isUnproven, type Member, speaksNative, targetOf } from "./member.ts";
+import { isPresent, isReached, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
-import { LIMITS } from "./settings.ts";
 
 /** Members that are gone, and are called in a tick. */
 const GONE_PER_TICK = 3;
@@ -34,6 +33,8 @@ export interface LooksParts {
   readonly overlay: Overlay;
   /** It answered, and was gone. */
   readonly onBack: (member: Member) => void;
+  /** It is listed, and has not signed what it was asked to. */
+  readonly onDoubted: (member: Member) => void;
 }
 
 export class Looks {
@@ -68,9 +69,9 @@ export class Looks {
       const [member] = this.#turn.splice(index, 1);
       if (member !== undefined && isAway(member)) this.at(member);
     }
-    const far = kernel.pick(members.all());
-    if (far !== undefined && isReached(far) && speaksNative(far) && !overlay.links.has(far))
-      this.at(far);
+    const far = members.all().filter((member) => isReached(member) && !overlay.reaches(member));
+    const one = kernel.pick(far.filter(speaksNative));
+    if (one !== undefined) this.at(one);
   }
 
   #next(): void {
@@ -84,37 +85,41 @@ export class Looks {
   }
 
   *#look(member: Member): Flow {
-    const { greeting, members, onBack } = this.#parts;
-    const { endpoint } = member;
+    const { greeting, members, onBack, onDoubted } = this.#parts;
+    // Where others reach it now, where HELLOs of it came from, where it was.
+    const [elsewhere] = isPresent(member) ? [] : member.candidates;
     try {
-      if (endpoint === undefined) return;
+      if (elsewhere !== undefined) yield* this.#lookAt(member, elsewhere);
+      const { endpoint } = member;
+      if (endpoint === undefined || (elsewhere !== undefined && isPresent(member))) return;
       yield* greeting.greet(endpoint, member.nodeId);
       if (members.has(member) && !isPresent(member)) onBack(member);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
-      if (error.code === "DSN_REFUSED") yield* this.#replaced(member, error);
+      // Perhaps something else answers at its address. It has to answer on a session now, which
+      // nobody can fake.
+      if (!isReached(member) || !members.has(member)) return;
+      member.doubted = true;
+      onDoubted(member);
     } finally {
       this.#open -= 1;
       this.#next();
     }
   }
-  /**
-   * Another node answered at its address: then what answers probes there is not it. Somebody on the
-   * wire may have put that answer there, so it is asked on a session too, which nobody can fake.
-   */
-  *#replaced(member: Member, error: DsnError): Flow {
-    const { kernel, members } = this.#parts;
-    if (!isReached(member) || !members.has(member)) return;
-    const reply = yield* kernel.request(targetOf(member), NativeType.ALIVE, NOTHING, {
-      answerBytesMax: LIMITS.smallAnswerBytesMax,
-    });
-    if (reply.kind !== "failed" || !isReached(member) || !members.has(member)) return;
-    if (isUnproven(member)) members.removeUnproven(member);
-    else members.setStatus(member, "down", error);
+  /** It may have moved. */
+  *#lookAt(member: Member, elsewhere: Address): Flow {
+    const { greeting, members, onBack } = this.#parts;
+    try {
+      yield* greeting.greet(elsewhere, member.nodeId);
+      if (!members.has(member) || isPresent(member)) return;
+      member.endpoint = elsewhere;
+      member.candidates = [];
+      onBack(member);
+    } catch (error) {
+      if (!(error instanceof DsnError)) throw error;
+    }
   }
 }
-
-const NOTHING = new Uint8Array();
 
 /** It may be back: nobody else may tell us. */
 function isAway({ status }: Member): boolean {

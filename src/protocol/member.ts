@@ -156,6 +156,8 @@ export interface Member {
   lazy: boolean;
   /** The newest version of its state that we have passed on unasked; 0 for none. */
   passedOn: number;
+  /** It did not sign when it was asked to: only on a session does it show that it lives. */
+  doubted: boolean;
   /** A probe of it is under way. */
   probing: boolean;
   /** Monotonic ms of our last HELLO to it because it did not list us. */
@@ -214,6 +216,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     helper: undefined,
     lazy: false,
     passedOn: 0,
+    doubted: false,
     probing: false,
     greetedAgainMs: Number.NEGATIVE_INFINITY,
     forgottenMs: [],
@@ -253,6 +256,7 @@ export function noteProven(member: Member, nowMs: number): void {
   member.provenMs = nowMs;
   member.vouchedMs = nowMs;
   member.busySinceMs = undefined;
+  member.doubted = false;
 }
 
 /** All that we know of it is what others say: perhaps there is no such node. */

@@ -87,8 +87,10 @@ export class NativeProbes {
     const sinceMs = kernel.now.monotonicMs;
     const stands = () => isCurrent() && isPresent(member);
     const { overlay } = this.#parts;
-    let failure = overlay.reaches(member) ? yield* this.#firstTries(member, stands) : undefined;
-    const isKnockDue = overlay.isSparse && (failure !== undefined || !overlay.reaches(member));
+    const byKnocks = overlay.isSparse && !member.doubted;
+    const bySession = overlay.reaches(member) || member.doubted;
+    let failure = bySession ? yield* this.#firstTries(member, stands) : undefined;
+    const isKnockDue = byKnocks && (failure !== undefined || !bySession);
     if (isKnockDue && stands()) {
       const hadNoSession = failure !== undefined;
       failure = yield* this.#knocks(member, stands);

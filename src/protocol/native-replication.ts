@@ -37,7 +37,7 @@ export interface NativeReplicationHooks extends Omit<NativePushHooks, "onProved"
   readonly onLeap: () => void;
   /** An owner has proven a version. */
   readonly onProven: (owner: Member) => void;
-  /** A peer brought the state of a member that is not there. */
+  /** A peer brought the state of a member that is not there: it is somewhere, after all. */
   readonly onAbsentOwner: (owner: Member) => void;
   /** Asks a peer for the HELLOs of nodes that we do not know. */
   readonly meetThrough: (member: Member, nodeIds: readonly string[]) => Flow<unknown>;
@@ -75,7 +75,10 @@ export class NativeReplication {
         hooks.onProven(owner);
         this.news.proven(owner, from);
       },
-      onAbsentOwner: hooks.onAbsentOwner,
+      seeks: (owner) => {
+        hooks.onAbsentOwner(owner);
+        return overlay.isSparse;
+      },
       onAstray: (owner) => kernel.spawn(this.antiEntropy.compare(owner, true)),
     });
     const { take, news } = this;

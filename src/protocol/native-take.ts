@@ -40,8 +40,8 @@ export interface NativeTakeParts {
   readonly onLeap: () => void;
   /** An owner has proven a version, that `from` has brought. */
   readonly onProven: (owner: Member, from: Member) => void;
-  /** A peer brought the state of a member that is not there. */
-  readonly onAbsentOwner: (owner: Member) => void;
+  /** A peer brought the state of a member that is not there: whether it is to be shown to us. */
+  readonly seeks: (owner: Member) => boolean;
   /** Changes of an owner led elsewhere than it says: its state is needed whole. */
   readonly onAstray: (owner: Member) => void;
 }
@@ -200,14 +200,14 @@ export class NativeTake {
     }
     const owner = this.#parts.members.get(item.owner);
     if (owner === undefined) return [{ owner: item.owner, held: 0, wants: "member" }];
-    if (!isPresent(owner)) this.#parts.onAbsentOwner(owner);
+    const isSought = !isPresent(owner) && this.#parts.seeks(owner);
     let wants: StateAck["wants"] = "nothing";
     if (item.form === "python") {
       if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
     } else if (speaksNative(owner)) {
       wants = yield* this.#verified(from, owner, item);
     }
-    return [{ owner: item.owner, held: versionHeld(owner), wants }];
+    return [{ owner: item.owner, held: versionHeld(owner), wants: isSought ? "member" : wants }];
   }
 
   *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {

@@ -176,7 +176,7 @@ export class Suspicions {
 
   /** Nobody begins a session only to find out that nobody is there. */
   #hasSession(member: Member): boolean {
-    return this.#parts.overlay.reaches(member);
+    return this.#parts.overlay.reaches(member) || member.doubted;
   }
 
   #endIfRefused(suspicion: Suspicion): boolean {

@@ -133,7 +133,7 @@ export function planChaos(seed: number): ChaosPlan {
     endMs,
     dead,
     sessions: someNodes(draw, names, [0, 0.6, 1, 1]),
-    rings: draw.one([0, 0, 0, 1, 2]),
+    rings: draw.one([0, 0, 0, 2, 3]),
   };
 }
 
