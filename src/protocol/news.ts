@@ -60,11 +60,42 @@ export interface NewsParts {
 /** Whose state is to be passed on, and who brought it. */
 type Fresh = Map<Member, Member | undefined>;
 
+/** What is passed on together. */
+class Queue {
+  readonly #kernel: Kernel;
+  readonly #ms: number;
+  readonly #onDue: (fresh: Fresh) => void;
+  #fresh: Fresh = new Map();
+
+  constructor(kernel: Kernel, ms: number, onDue: (fresh: Fresh) => void) {
+    this.#kernel = kernel;
+    this.#ms = ms;
+    this.#onDue = onDue;
+  }
+
+  has(member: Member): boolean {
+    return this.#fresh.has(member);
+  }
+
+  add(member: Member, from: Member | undefined): void {
+    if (this.#fresh.size === 0) {
+      this.#kernel.after(this.#ms, () => {
+        const fresh = this.#fresh;
+        this.#fresh = new Map();
+        this.#onDue(fresh);
+      });
+    }
+    this.#fresh.set(member, from);
+  }
+}
+
 export class News {
   readonly #parts: NewsParts;
-  #fresh: Fresh = new Map();
-  /** The same of those whom others may not know: their HELLOs go first. */
-  #newcomers: Fresh = new Map();
+  readonly #fresh: Queue;
+  /** First versions that we heard of. */
+  readonly #firsts: Queue;
+  /** Members whom others may not know: their HELLOs go first. */
+  readonly #newcomers: Queue;
   /** By link: whose versions it is to be offered. `undefined` stands for ourselves. */
   readonly #offers = new Map<Member, Set<Member | undefined>>();
   readonly #offering = new Set<Member>();
@@ -72,6 +103,12 @@ export class News {
 
   constructor(parts: NewsParts) {
     this.#parts = parts;
+    const { kernel } = parts;
+    this.#fresh = new Queue(kernel, TOGETHER_MS, (fresh) => this.#tell(fresh, []));
+    this.#firsts = new Queue(kernel, NEWCOMERS_MS, (fresh) => this.#tell(fresh, []));
+    this.#newcomers = new Queue(kernel, NEWCOMERS_MS, (fresh) =>
+      this.#tell(fresh, [...fresh.keys()]),
+    );
   }
 
   // ---- passing on -----------------------------------------------------------------------------
@@ -79,29 +116,17 @@ export class News {
   /** A member has come, or is another process than before. */
   arrived(member: Member): void {
     if (!this.#passesOn) return;
-    const { members, kernel } = this.#parts;
-    if (this.#newcomers.size === 0) {
-      kernel.after(NEWCOMERS_MS, () => {
-        const newcomers = this.#newcomers;
-        this.#newcomers = new Map();
-        this.#tell(newcomers, [...newcomers.keys()]);
-      });
-    }
+    const { members } = this.#parts;
     const from = member.helper === undefined ? undefined : members.get(member.helper);
-    this.#newcomers.set(member, from);
+    this.#newcomers.add(member, from);
   }
 
   /** An owner has proven a version. */
   proven(owner: Member, from: Member): void {
     if (!this.#passesOn || this.#newcomers.has(owner)) return;
-    if (this.#fresh.size === 0) {
-      this.#parts.kernel.after(TOGETHER_MS, () => {
-        const fresh = this.#fresh;
-        this.#fresh = new Map();
-        this.#tell(fresh, []);
-      });
-    }
-    this.#fresh.set(owner, from);
+    // First versions come in crowds, as newcomers do.
+    const queue = owner.passedOn === 0 ? this.#firsts : this.#fresh;
+    queue.add(owner, from);
   }
 
   get #passesOn(): boolean {

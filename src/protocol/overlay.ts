@@ -21,6 +21,9 @@ const SHRINK = 0.75;
 /** Whoever answers PINGs and takes no session is no neighbour for so long: perhaps it is made up. */
 const UNFIT_MS = 60_000;
 
+/** A link that lasts so long is used. */
+const LINK_MS = 400;
+
 /** Links follow the list of members after this, so that many that join cost little. */
 const SETTLE_MS = 200;
 
@@ -123,7 +126,12 @@ export class Overlay {
       if (before.has(member)) continue;
       member.lazy = false;
       // With whom we have talked already, nothing has to be found out.
-      if (wasSparse || member.sync.held === undefined) onLink(member);
+      if (wasSparse || member.sync.held === undefined) {
+        // While many join, most links are soon replaced.
+        kernel.after(kernel.jitter(LINK_MS), () => {
+          if (this.#links.has(member)) onLink(member);
+        });
+      }
     }
     if (!this.#isSparse) this.#nearest = [];
     if (wasSparse && !this.#isSparse) onFull();
