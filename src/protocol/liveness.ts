@@ -45,8 +45,9 @@ const RELAYED_TICKS = 3;
 /** Of the rounds of gossip, those in which states cross although ours is proved to be there. */
 const SURE_EXCHANGE_SHARE = 0.1;
 
-/** Of the rounds of gossip in a large network, those with anybody. */
-const ANYBODY_SHARE = 0.1;
+/** Of the rounds of gossip in a large network, those with anybody; more where links are few. */
+const ANYBODY_SHARE = { usual: 0.1, fewLinks: 0.5 } as const;
+const FEW_LINKS = 4;
 
 export class Liveness {
   readonly #kernel: Kernel;
@@ -195,7 +196,9 @@ export class Liveness {
   /** In a large network neighbours; now and then anybody, lest it has come apart unnoticed. */
   #partners(): readonly Member[] {
     const alive = this.#members.present().filter(({ status }) => status === "alive");
-    if (this.#kernel.random() < ANYBODY_SHARE) return alive;
+    const { usual, fewLinks } = ANYBODY_SHARE;
+    const share = this.#overlay.links.size < FEW_LINKS ? fewLinks : usual;
+    if (this.#kernel.random() < share) return alive;
     return alive.filter((member) => !speaksNative(member) || this.#overlay.reaches(member));
   }
 

@@ -19,7 +19,7 @@ import { type Places, placesOf } from "./places.ts";
 const SHRINK = 0.75;
 
 /** Whoever answers PINGs and takes no session is no neighbour for so long: perhaps it is made up. */
-const UNFIT_MS = 60_000;
+const UNFIT_MS = 20_000;
 
 /** A link that lasts so long is used. */
 const LINK_MS = 400;
