@@ -41,7 +41,9 @@ export class Looks {
   readonly #parts: LooksParts;
   readonly #waiting = new Set<Member>();
   readonly #lastMs = new WeakMap<Member, number>();
-  #turn: Member[] = [];
+  /** Those that are still to be called before all are called again. */
+  #gone: Member[] = [];
+  #far: Member[] = [];
   #open = 0;
 
   constructor(parts: LooksParts) {
@@ -59,19 +61,22 @@ export class Looks {
 
   /** Each tick: some of those that are gone, in turn, and one that is there. */
   tick(): void {
-    const { members, overlay, kernel } = this.#parts;
+    const { members, overlay } = this.#parts;
     if (!overlay.isSparse) return;
-    if (this.#turn.length === 0) {
-      this.#turn = members.all().filter(isAway);
-    }
+    const isFar = (member: Member) =>
+      isReached(member) && speaksNative(member) && !overlay.reaches(member);
+    if (this.#gone.length === 0) this.#gone = members.all().filter(isAway);
+    if (this.#far.length === 0) this.#far = members.all().filter(isFar);
     for (let count = 0; count < GONE_PER_TICK; count += 1) {
-      const index = Math.floor(kernel.random() * this.#turn.length);
-      const [member] = this.#turn.splice(index, 1);
-      if (member !== undefined && isAway(member)) this.at(member);
+      const gone = this.#drawn(this.#gone);
+      if (gone !== undefined && isAway(gone)) this.at(gone);
     }
-    const far = members.all().filter((member) => isReached(member) && !overlay.reaches(member));
-    const one = kernel.pick(far.filter(speaksNative));
-    if (one !== undefined) this.at(one);
+    const far = this.#drawn(this.#far);
+    if (far !== undefined && isFar(far)) this.at(far);
+  }
+
+  #drawn(from: Member[]): Member | undefined {
+    return from.splice(Math.floor(this.#parts.kernel.random() * from.length), 1)[0];
   }
 
   #next(): void {
