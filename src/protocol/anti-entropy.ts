@@ -175,7 +175,8 @@ export class AntiEntropy {
       const { payload } = reply;
       const acks = read(() => decodeStateAcks(payload)) ?? [];
       const unknown = acks.filter(({ wants }) => wants === "member");
-      if (unknown.length > 0) yield* news.deliver(member, unknown);
+      // In a small network it meets them itself.
+      if (unknown.length > 0 && news.passesOn) yield* news.deliver(member, unknown);
     }
     // Versions that were made meanwhile.
     push.pushAll();

@@ -115,7 +115,7 @@ export class News {
 
   /** A member has come, or is another process than before. */
   arrived(member: Member): void {
-    if (!this.#passesOn) return;
+    if (!this.passesOn) return;
     const { members } = this.#parts;
     const from = member.helper === undefined ? undefined : members.get(member.helper);
     this.#newcomers.add(member, from);
@@ -123,13 +123,14 @@ export class News {
 
   /** An owner has proven a version. */
   proven(owner: Member, from: Member): void {
-    if (!this.#passesOn || this.#newcomers.has(owner)) return;
+    if (!this.passesOn || this.#newcomers.has(owner)) return;
     // First versions come in crowds, as newcomers do.
     const queue = owner.passedOn === 0 ? this.#firsts : this.#fresh;
     queue.add(owner, from);
   }
 
-  get #passesOn(): boolean {
+  /** Whether others hear from us of those who come, and of what they write. */
+  get passesOn(): boolean {
     return this.#parts.relays && this.#parts.overlay.isSparse;
   }
 
