@@ -128,6 +128,7 @@ describe("The overlay", () => {
     expect(view.overlay.isMissed(member)).toBe(false);
     view.leave(gone);
     view.settle();
+    view.settle();
     expect(view.links).not.toContain(gone);
     expect(view.linked.every((linked) => !before.includes(linked))).toBe(true);
     expect(view.links).toEqual(
