@@ -24,7 +24,7 @@ export class Teller {
   readonly #told: CoreEvent[] = [];
   #telling = false;
   /** What waits for the news before it to be told. */
-  readonly #afterwards: (() => void)[] = [];
+  readonly #afterwards: { readonly act: () => void; readonly count: number }[] = [];
   #queuedCount = 0;
   #toldCount = 0;
 
@@ -43,7 +43,7 @@ export class Teller {
   /** Does something once all that was added before has been told; at once if nothing was. */
   after(act: () => void): void {
     if (this.#told.length === 0) act();
-    else this.#afterwards.push(act);
+    else this.#afterwards.push({ act, count: this.#queuedCount });
   }
 
   /** Tells what was added, when the code that runs now has ended. */
@@ -55,12 +55,29 @@ export class Teller {
 
   readonly #tellAll = (): void => {
     this.#telling = false;
-    for (let event = this.#told.shift(); event !== undefined; event = this.#told.shift()) {
+    for (;;) {
+      // What came before a message is answered before its callback, which may block (D17): it goes
+      // out at the next tick, and so the message is told after that.
+      if (this.#told[0]?.name === "data" && this.#actOnTold()) {
+        this.#telling = true;
+        process.nextTick(this.#tellAll);
+        return;
+      }
+      const event = this.#told.shift();
+      if (event === undefined) break;
       this.#toldCount += 1;
       this.#tell(event);
     }
-    for (const act of this.#afterwards.splice(0)) act();
+    this.#actOnTold();
   };
+
+  /** Does what waited for news that have been told. @returns whether there was any. */
+  #actOnTold(): boolean {
+    const due = this.#afterwards.filter(({ count }) => count <= this.#toldCount);
+    this.#afterwards.splice(0, due.length);
+    for (const { act } of due) act();
+    return due.length > 0;
+  }
 
   /**
    * Tells, inside a listener, whether its event came after now: what has happened already can be

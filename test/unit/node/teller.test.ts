@@ -1,0 +1,64 @@
+import { describe, expect, it } from "vitest";
+import { Teller } from "../../../src/node/teller.ts";
+import type { CoreEvent } from "../../../src/protocol/index.ts";
+
+const NOW = { monotonicMs: 0, unixSeconds: 0 };
+const message: CoreEvent = { name: "data", from: "b", data: new Uint8Array([1]) };
+const news: CoreEvent = {
+  name: "state:update",
+  owner: "b",
+  change: { current: new Map([["k", "v"]]), previous: new Map() },
+  version: 1,
+  local: false,
+} as unknown as CoreEvent;
+
+/** What happened, in order; answers go out at the tick after they are given, as a session sends. */
+function scene() {
+  const happened: string[] = [];
+  const teller = new Teller(
+    () => NOW,
+    () => undefined,
+  );
+  teller.events.on("data", () => void happened.push("message"));
+  teller.events.on("state:update", () => void happened.push("news"));
+  const answer = () => teller.after(() => process.nextTick(() => happened.push("answer is out")));
+  const over = () => new Promise((resolve) => setImmediate(resolve));
+  return { happened, teller, answer, over };
+}
+
+describe("A message", () => {
+  it("that comes together with news is answered before its callback, which may block", async () => {
+    const { happened, teller, answer, over } = scene();
+    teller.add(news);
+    answer();
+    teller.add(message);
+    teller.tellSoon();
+    await over();
+    expect(happened).toEqual(["news", "answer is out", "message"]);
+  });
+
+  it("alone is answered before its callback too", async () => {
+    const { happened, teller, answer, over } = scene();
+    // As from a socket: not inside a promise.
+    setImmediate(() => {
+      answer();
+      teller.add(message);
+      teller.tellSoon();
+    });
+    await over();
+    await over();
+    expect(happened).toEqual(["answer is out", "message"]);
+  });
+
+  it("does not keep back what comes after it, in order", async () => {
+    const { happened, teller, answer, over } = scene();
+    teller.add(news);
+    answer();
+    teller.add(message);
+    answer();
+    teller.add(news);
+    teller.tellSoon();
+    await over();
+    expect(happened).toEqual(["news", "answer is out", "message", "news", "answer is out"]);
+  });
+});
