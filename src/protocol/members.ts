@@ -79,8 +79,10 @@ export class Members {
   /** The same in a large network, where a node counts once it has answered a probe. */
   mayShowInLarge(nodeId: string): boolean {
     if (this.#wasInVain(nodeId)) return false;
-    if (this.#byId.size < LIMITS.unansweredMax) return true;
-    return this.all().filter(isUnanswered).length < LIMITS.unansweredMax;
+    if (this.#byId.size < LIMITS.unprovenMax) return true;
+    const unanswered = this.all().filter(isUnanswered).length;
+    const answered = this.#byId.size - unanswered;
+    return unanswered < Math.max(LIMITS.unprovenMax, LIMITS.unansweredForEach * answered);
   }
 
   #wasInVain(nodeId: string): boolean {

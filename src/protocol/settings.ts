@@ -87,8 +87,8 @@ export const LIMITS = {
   membersAnswerBytesMax: 4 * 1024 * 1024,
   /** Members that are shown although only others say that they exist. */
   unprovenMax: 64,
-  /** The same in a large network, of which everybody hears from a few. */
-  unansweredMax: 1_024,
+  /** The same in a large network, for each that has answered: who joins hears of all from a few. */
+  unansweredForEach: 16,
   /** Native peers that are asked to pass on a HELLO. */
   relaysMax: 3,
   /** Signatures remembered per sender to drop repeated messages. */

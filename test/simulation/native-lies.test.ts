@@ -205,9 +205,9 @@ describe("Nodes that a member makes up", () => {
     simulation.run(30_000);
     const a = simulation.node("a");
     expect(count).toBeGreaterThan(200);
-    expect(a.core.members().length).toBeLessThanOrEqual(1_026);
+    expect(a.core.members().length).toBeLessThanOrEqual(66);
     simulation.node("liar").corrupt = undefined;
-    simulation.run(MINUTE_MS);
+    simulation.run(20_000);
     expect(a.present().sort()).toEqual(["b", "liar"]);
     expect(a.core.members().length).toBe(2);
     happyEnd(simulation);
