@@ -10,7 +10,6 @@ const COUNT = 40;
 const NAMES = Array.from({ length: COUNT }, (_, index) => `n${index}`);
 const [FIRST = "", SECOND = ""] = NAMES;
 const SETTINGS = { meshMax: 8, rings: 3 };
-const SESSIONS_MAX = 20;
 
 /** Started within a second, through the first of them. */
 function started(seed: number, lossRate = 0.01): Simulation {
@@ -75,17 +74,8 @@ describe("A large network", () => {
     simulation.verify();
   });
 
-  it("keeps few sessions, and sends to anybody all the same", () => {
+  it("brings a message to anybody, neighbour or not", () => {
     const simulation = formed(6);
-    // Those that joining needed end.
-    simulation.run(180_000);
-    for (const name of NAMES) {
-      const links = simulation
-        .node(name)
-        .core.members()
-        .filter(({ sync }) => sync.inFlight > 0);
-      expect(links.length).toBeLessThanOrEqual(SESSIONS_MAX);
-    }
     let failed = 0;
     for (const to of NAMES.slice(1)) {
       simulation.send(FIRST, to, new Uint8Array([7]), (error) => {
