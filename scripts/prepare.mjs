@@ -1,7 +1,7 @@
 // What `npm start`, `npm test` and `npm run bench` do first on a bare machine: install and build,
 // each only when needed. Plain Node: nothing is installed yet when this runs.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -34,16 +34,17 @@ export function ensureInstalled() {
   }
 }
 
-/** Compiles `src/` unless `dist/` is newer than all of it. */
+/** Builds `src/` unless `dist/` is newer than all of it. */
 export function ensureBuilt() {
   const built = join(root, "dist", "index.js");
   const sources = [
     join(root, "src"),
     join(root, "tsconfig.json"),
     join(root, "tsconfig.build.json"),
+    join(root, "rolldown.config.js"),
   ];
   if (existsSync(built) && statSync(built).mtimeMs >= Math.max(...sources.map(newest))) return;
-  console.error("Building (tsc) …");
+  console.error("Building (tsc, rolldown) …");
   if (!build()) {
     console.error(
       "✖ The build failed.\n  Why   see the compiler's output above\n  Fix   npm ci, then run the command again",
@@ -52,9 +53,17 @@ export function ensureBuilt() {
   }
 }
 
+/** Types by the compiler, programs by the bundler: what is left of an older build goes first. */
 export function build() {
-  const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
-  return run(process.execPath, [tsc, "-p", "tsconfig.build.json"]);
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  return (
+    runModule("typescript/bin/tsc", "-p", "tsconfig.build.json") &&
+    runModule("rolldown/bin/cli.mjs", "--config", "rolldown.config.js", "--log-level", "warn")
+  );
+}
+
+function runModule(path, ...args) {
+  return run(process.execPath, [join(root, "node_modules", path), ...args]);
 }
 
 function newest(path) {

@@ -29,6 +29,8 @@ import {
 const START_MS_MAX = 10_000;
 /** Milliseconds for it to end by itself, besides the time for running answers. */
 const END_MS_MAX = 1_000;
+/** Right in `src/` and from a bundle in `dist/shared/` alike. */
+const SCRIPT = "../transport/udp-worker.js";
 /** It holds some megabytes at most; what is more than this is a mistake of ours. */
 const HEAP_MB_MAX = 64;
 
@@ -37,7 +39,7 @@ export interface UdpThreadOptions {
   readonly networkKey: Uint8Array | undefined;
   /** The worker could not start, or has ended; this thread does its work now. Called once. */
   readonly onLost: (error: DsnError) => void;
-  /** The compiled `udp-worker.ts`. @default the one beside this file */
+  /** The compiled `udp-worker.ts`. @default the package's own */
   readonly script?: URL | undefined;
 }
 
@@ -139,7 +141,7 @@ class ThreadSocket implements UdpSocket {
   }
 
   #create(setup: ThreadSetup): Worker {
-    const worker = new Worker(this.#options.script ?? new URL("./udp-worker.js", import.meta.url), {
+    const worker = new Worker(this.#options.script ?? new URL(SCRIPT, import.meta.url), {
       name: "dsn udp",
       workerData: setup,
       // A loader or an inspector of the program is not for it.
