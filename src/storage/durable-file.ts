@@ -3,7 +3,7 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, rm } from "node:fs/promises";
+import { link, open, readFile, rename, rm, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /** Read and written by their owner only. */
@@ -36,6 +36,13 @@ export async function replaceFile(path: string, content: Uint8Array): Promise<vo
  * @returns Whether the file is ours.
  */
 export async function createFile(path: string, content: Uint8Array): Promise<boolean> {
+  if (!(await createUnsynced(path, content))) return false;
+  await syncFolder(dirname(path));
+  return true;
+}
+
+/** The same, but its name outlives a power cut only once {@link syncFolder} has ended. */
+export async function createUnsynced(path: string, content: Uint8Array): Promise<boolean> {
   const draft = await writeDraft(path, content);
   try {
     // A second name for the draft: unlike a rename, this fails when the name is taken.
@@ -44,11 +51,10 @@ export async function createFile(path: string, content: Uint8Array): Promise<boo
     if (errorCode(error) === "EEXIST") return false;
     if (!NO_LINKS.has(errorCode(error))) throw error;
     // As much as such a file system can: exclusive, but a crash may leave a part of the content.
-    if (!(await writeWithoutLink(path, content))) return false;
+    return await writeWithoutLink(path, content);
   } finally {
-    await rm(draft, { force: true });
+    await unlink(draft);
   }
-  await syncFolder(dirname(path));
   return true;
 }
 
@@ -99,7 +105,7 @@ async function writeNew(path: string, content: Uint8Array): Promise<void> {
 }
 
 /** Makes names outlive a power cut. Not every system can; then the file itself is safe at least. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   try {
     const folder = await open(path, "r");
     try {

@@ -5,8 +5,8 @@
  *     <directory>/<own id>/<own id>.key     private key, 32 raw bytes
  *     <directory>/<own id>/<own id>.pub     public key, 64 raw bytes
  *     <directory>/<own id>/<peer id>.pub    the first key seen of each peer
- *     <directory>/<own id>/<peer id>.native ours alone: the fingerprint of a peer's key whose
- *                                           holder uses sessions, and a newline
+ *     <directory>/<own id>/<own id>.natives ours alone: whose keys' holders use sessions, a line
+ *                                           each: fingerprint, space, id
  *     <directory>/<own id>/<own id>.mark    ours alone: the mark, a decimal number and a newline,
  *                                           which reads back as exactly the same float64
  *
@@ -29,7 +29,14 @@ import {
   PINS_MAX,
   type SkippedCredential,
 } from "./credential-store.ts";
-import { createFile, errorCode, readIfThere, replaceFile } from "./durable-file.ts";
+import {
+  createFile,
+  createUnsynced,
+  errorCode,
+  readIfThere,
+  replaceFile,
+  syncFolder,
+} from "./durable-file.ts";
 import {
   checkMark,
   checkOwnId,
@@ -39,7 +46,7 @@ import {
   pinLimit,
   problemWithId,
 } from "./pin-rules.ts";
-import { HighestWriter, WriteQueue } from "./write-queue.ts";
+import { HighestWriter, LatestWriter, WriteQueue } from "./write-queue.ts";
 
 /** Where the files are, and whose. */
 export interface FileCredentialStoreOptions {
@@ -55,7 +62,8 @@ export interface FileCredentialStoreOptions {
 
 /**
  * Credentials in files, laid out as the reference does, so that a folder moves between the two:
- * `<directory>/<id>/<id>.key`, `<id>.pub`, one `.pub` for each peer, and our own `<id>.mark`.
+ * `<directory>/<id>/<id>.key`, `<id>.pub`, one `.pub` for each peer, and our own `<id>.mark` and
+ * `<id>.natives`.
  *
  * Private keys have mode 0600 and are written in one piece or not at all.
  *
@@ -79,6 +87,13 @@ class FileCredentialStore implements CredentialStore {
   readonly #randomBytes: RandomBytes;
   readonly #writes = new WriteQueue();
   readonly #marks = new HighestWriter((version) => this.#writeMark(version));
+  /** However many keys are pinned at once, their names are made to last together. */
+  readonly #names = new LatestWriter<void>(() => syncFolder(this.#folder));
+  /** Fingerprints of the keys that this process has read or pinned. */
+  readonly #prints = new Map<string, string>();
+  /** Of those, the ones whose holders use sessions. */
+  readonly #natives = new Map<string, string>();
+  readonly #nativesWriter = new LatestWriter<void>(() => this.#writeNatives());
   /** Peers' keys in the folder, counted when first needed. */
   #pinCount: number | undefined;
 
@@ -96,7 +111,7 @@ class FileCredentialStore implements CredentialStore {
       const { keyPair, created } = await this.#loadIdentity();
       const skipped: SkippedCredential[] = [];
       const pins = await this.#loadPins(skipped);
-      const natives = await this.#loadNatives(pins);
+      const natives = await this.#loadNatives();
       const mark = await this.#loadMark(skipped);
       return { keyPair, pins, natives, mark, created, skipped };
     });
@@ -107,21 +122,24 @@ class FileCredentialStore implements CredentialStore {
     checkPeerKey(this.#engine, nodeId, publicKey);
     const key = Uint8Array.from(publicKey);
     await this.#run(`pin the key of node "${nodeId}"`, () => this.#pin(nodeId, key));
+    await this.#names.save();
   }
 
   async saveNative(nodeId: string): Promise<void> {
     checkPeerId(nodeId, this.#nodeId);
-    await this.#run(`remember that node "${nodeId}" uses sessions`, async () => {
-      const key = await this.#readPin(nodeId);
-      if (!(key instanceof Uint8Array)) return;
-      await replaceFile(this.#path(nativeFile(nodeId)), nativeMark(key));
+    const what = `remember that node "${nodeId}" uses sessions`;
+    await this.#run(what, async () => {
+      const print = this.#prints.get(nodeId) ?? (await this.#printOf(nodeId));
+      if (print !== undefined) this.#natives.set(nodeId, print);
     });
+    await this.#explain(what, () => this.#nativesWriter.save());
   }
 
   async deletePin(nodeId: string): Promise<boolean> {
     checkPeerId(nodeId, this.#nodeId);
     return this.#run(`forget the key of node "${nodeId}"`, async () => {
-      if (await this.#holds(nativeFile(nodeId))) await unlink(this.#path(nativeFile(nodeId)));
+      this.#prints.delete(nodeId);
+      if (this.#natives.delete(nodeId)) await this.#nativesWriter.save();
       // Asked of the folder, not of the file: a file system that ignores case would also delete
       // the key of "Bob" in the name of "bob".
       if (!(await this.#holds(publicKeyFile(nodeId)))) return false;
@@ -138,7 +156,7 @@ class FileCredentialStore implements CredentialStore {
 
   async close(): Promise<void> {
     await this.#writes.idle();
-    await this.#marks.idle();
+    await Promise.all([this.#marks.idle(), this.#names.idle(), this.#nativesWriter.idle()]);
   }
 
   async #loadIdentity(): Promise<{ keyPair: KeyPair; created: boolean }> {
@@ -194,8 +212,10 @@ class FileCredentialStore implements CredentialStore {
       const found = await Promise.all(some.map((nodeId) => this.#readPin(nodeId)));
       for (const [index, nodeId] of some.entries()) {
         const key = found[index];
-        if (key instanceof Uint8Array) pins.set(nodeId, key);
-        else if (key !== undefined) skipped.push(key);
+        if (key instanceof Uint8Array) {
+          pins.set(nodeId, key);
+          this.#prints.set(nodeId, fingerprint(key));
+        } else if (key !== undefined) skipped.push(key);
       }
     }
     return pins;
@@ -218,33 +238,48 @@ class FileCredentialStore implements CredentialStore {
     }
   }
 
+  async #printOf(nodeId: string): Promise<string | undefined> {
+    const key = await this.#readPin(nodeId);
+    return key instanceof Uint8Array ? fingerprint(key) : undefined;
+  }
+
   async #pin(nodeId: string, publicKey: Uint8Array): Promise<void> {
     const file = publicKeyFile(nodeId);
+    this.#pinCount ??= (await this.#storedPeers()).length;
+    const isRoom = this.#pinCount < PINS_MAX;
+    if (isRoom && (await createUnsynced(this.#path(file), publicKey))) {
+      this.#pinCount++;
+      this.#prints.set(nodeId, fingerprint(publicKey));
+      return;
+    }
     const held = await readIfThere(this.#path(file));
-    if (held !== undefined) {
-      // Before the content: a file system that ignores case shows us the key of "Bob" as "bob"'s.
-      if (!(await this.#holds(file))) throw this.#otherCase(nodeId);
-      if (Buffer.compare(held, publicKey) === 0) return;
+    if (held === undefined) {
+      if (isRoom) return await this.#pin(nodeId, publicKey);
+      throw pinLimit(nodeId);
+    }
+    // Before the content: a file system that ignores case shows us the key of "Bob" as "bob"'s.
+    if (!(await this.#holds(file))) throw this.#otherCase(nodeId);
+    if (Buffer.compare(held, publicKey) !== 0) {
       throw pinConflict(this.#engine, nodeId, held, publicKey);
     }
-    this.#pinCount ??= (await this.#storedPeers()).length;
-    if (this.#pinCount >= PINS_MAX) throw pinLimit(nodeId);
-    if (await createFile(this.#path(file), publicKey)) this.#pinCount++;
-    // Another process was faster: see what it wrote.
-    else await this.#pin(nodeId, publicKey);
   }
 
   /** One that names another key than the pinned one counts for nothing: that key was forgotten. */
-  async #loadNatives(pins: ReadonlyMap<string, Uint8Array>): Promise<Set<string>> {
-    const natives = new Set<string>();
-    const files = new Set(await readdir(this.#folder));
-    for (const [nodeId, key] of pins) {
-      if (!files.has(nativeFile(nodeId))) continue;
-      // What cannot be read says nothing, and must not keep the node from starting.
-      const content = await readIfThere(this.#path(nativeFile(nodeId))).catch(() => undefined);
-      if (content !== undefined && nativeMark(key).equals(content)) natives.add(nodeId);
+  async #loadNatives(): Promise<Set<string>> {
+    // What cannot be read says nothing, and must not keep the node from starting.
+    const content = await readIfThere(this.#path(nativesFile(this.#nodeId))).catch(() => undefined);
+    for (const line of Buffer.from(content ?? [])
+      .toString("utf8")
+      .split("\n")) {
+      const [print = "", nodeId = ""] = line.split(/ (.*)/s);
+      if (this.#prints.get(nodeId) === print) this.#natives.set(nodeId, print);
     }
-    return natives;
+    return new Set(this.#natives.keys());
+  }
+
+  async #writeNatives(): Promise<void> {
+    const lines = [...this.#natives].map(([nodeId, print]) => `${print} ${nodeId}\n`);
+    await replaceFile(this.#path(nativesFile(this.#nodeId)), Buffer.from(lines.join("")));
   }
 
   async #loadMark(skipped: SkippedCredential[]): Promise<number | undefined> {
@@ -316,12 +351,8 @@ function publicKeyFile(nodeId: string): string {
   return `${nodeId}${PUBLIC_KEY_SUFFIX}`;
 }
 
-function nativeFile(nodeId: string): string {
-  return `${nodeId}.native`;
-}
-
-function nativeMark(publicKey: Uint8Array): Buffer {
-  return Buffer.from(`${fingerprint(publicKey)}\n`);
+function nativesFile(nodeId: string): string {
+  return `${nodeId}.natives`;
 }
 
 function markFile(nodeId: string): string {

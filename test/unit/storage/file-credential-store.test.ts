@@ -214,31 +214,36 @@ describe("file credential store, a new folder", () => {
 });
 
 describe("file credential store, peers that use sessions", () => {
-  const marks = async () => (await readdir(at("srv"))).filter((file) => file.endsWith(".native"));
+  const file = () => at("srv", "srv.natives");
 
-  it("are marked beside their keys with the fingerprint, out of the reach of others", async () => {
+  it("are listed with their fingerprints, out of the reach of others", async () => {
     const store = open();
     await store.load();
-    const key = newKey();
-    await store.savePin("bob", key);
-    await store.saveNative("bob");
-    expect(await marks()).toEqual(["bob.native"]);
-    expect(await readFile(at("srv", "bob.native"), "utf8")).toBe(`${fingerprint(key)}\n`);
-    expect(await modeOf(at("srv", "bob.native"))).toBe("600");
+    const keys = { bob: newKey(), "eve 2": newKey() };
+    await store.savePin("bob", keys.bob);
+    await store.savePin("eve 2", keys["eve 2"]);
+    await Promise.all([store.saveNative("bob"), store.saveNative("eve 2")]);
+    const [bob, eve] = [`${fingerprint(keys.bob)} bob\n`, `${fingerprint(keys["eve 2"])} eve 2\n`];
+    expect(await readFile(file(), "utf8")).toBe(bob + eve);
+    expect(await modeOf(file())).toBe("600");
+    expect((await open().load()).natives).toEqual(new Set(["bob", "eve 2"]));
     expect(await store.deletePin("bob")).toBe(true);
-    expect(await marks()).toEqual([]);
+    expect(await readFile(file(), "utf8")).toBe(eve);
   });
 
-  it("leave no mark without a key that is pinned", async () => {
+  it("are not listed without a key that is pinned", async () => {
     const store = open();
     await store.load();
     await store.saveNative("bob");
     await writeFile(at("srv", "eve.pub"), "garbage");
     await store.saveNative("eve");
-    expect(await marks()).toEqual([]);
+    expect((await open().load()).natives).toEqual(new Set());
+    await writeFile(at("srv", "bob.pub"), newKey());
+    await writeFile(at("srv", "eve.pub"), newKey());
+    expect((await open().load()).natives).toEqual(new Set());
   });
 
-  it("lose a mark that was left behind when their key was deleted by hand", async () => {
+  it("are not those whose key was deleted by hand", async () => {
     const store = open();
     await store.load();
     await store.savePin("bob", newKey());
@@ -252,21 +257,24 @@ describe("file credential store, peers that use sessions", () => {
     // Without its key too.
     await unlink(at("srv", "bob.pub"));
     expect(await store.deletePin("bob")).toBe(false);
-    expect(await marks()).toEqual([]);
+    expect(await readFile(file(), "utf8")).toBe("");
   });
 
-  it("are not made by a mark that says anything else", async () => {
+  it("are not made by a line that says anything else", async () => {
     const store = open();
     await store.load();
     const key = newKey();
     await store.savePin("bob", key);
-    const right = `${fingerprint(key)}\n`;
-    for (const content of ["", "\n", right.slice(0, -1), `${right}\n`, fingerprint(newKey())]) {
-      await writeFile(at("srv", "bob.native"), content);
+    const right = `${fingerprint(key)} bob`;
+    const wrong = ["", "\n", "bob", fingerprint(key), `${right}by`, `${fingerprint(newKey())} bob`];
+    for (const content of wrong) {
+      await writeFile(file(), content);
       expect((await open().load()).natives, JSON.stringify(content)).toEqual(new Set());
     }
-    await writeFile(at("srv", "bob.native"), right);
-    expect((await open().load()).natives).toEqual(new Set(["bob"]));
+    for (const content of [right, `garbage\n${right}\n\u0000`]) {
+      await writeFile(file(), content);
+      expect((await open().load()).natives).toEqual(new Set(["bob"]));
+    }
   });
 
   it("are told apart by processes that share a folder", async () => {
