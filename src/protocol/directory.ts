@@ -24,7 +24,6 @@ import { NativeType } from "../wire/native-type.ts";
 import { isNodeId } from "../wire/node-id.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow } from "./flow.ts";
-import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
@@ -40,6 +39,7 @@ import { entryOf } from "./news.ts";
 import type { Overlay } from "./overlay.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
+import type { RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
 import type { Trust } from "./trust.ts";
 
@@ -52,7 +52,7 @@ const HELLOS_MAX = 1_000;
 export interface DirectoryParts {
   readonly kernel: Kernel;
   readonly members: Members;
-  readonly greeting: Greeting;
+  readonly greeting: RelayedGreeting;
   readonly trust: Trust;
   readonly overlay: Overlay;
   /** Others say that a member is there, which is gone for us. */
@@ -180,9 +180,9 @@ export class Directory {
     } else if (!members.mayShowInLarge(nodeId)) return "known";
     this.#verifying.add(`${nodeId} ${incarnation}`);
     try {
-      const proven = yield* greeting.relayed(signed);
+      const proven = yield* greeting.shown(signed);
       if (proven?.block?.features.includes(SESSION_FEATURE) !== true) return "known";
-      const member = greeting.enterRelayed(proven)?.member;
+      const member = greeting.enter(proven)?.member;
       if (member === undefined || !speaksNative(member)) return "known";
       if (!isPresent(member) || member.status === "relayed") {
         member.helper = namer.nodeId;
@@ -208,12 +208,12 @@ export class Directory {
     if (known === undefined) {
       // Before its signatures are verified, which takes longest.
       if (!members.mayShow(nodeId)) return named;
-      const proven = yield* greeting.relayed(signed);
+      const proven = yield* greeting.shown(signed);
       if (proven === undefined) return [];
       if (proven.block === undefined) return named;
       if (members.get(nodeId) !== undefined || !members.mayShow(nodeId)) return named;
       if (!proven.block.features.includes(SESSION_FEATURE)) return named;
-      const member = greeting.enterRelayed(proven)?.member;
+      const member = greeting.enter(proven)?.member;
       if (member === undefined || !speaksNative(member)) return named;
       member.endpoint ??= endpoint;
       member.helper = namer;
