@@ -6,12 +6,8 @@
  * it ourselves; and it is shown only by those who do.
  * @module
  */
-import { toHex } from "../bytes/hex.ts";
 import { sha256 } from "../crypto/sha256.ts";
-import { isHostAddress, isPort } from "../wire/address.ts";
 import { type Reply, sameAddress } from "../wire/exchange.ts";
-import { decodeHello } from "../wire/hello.ts";
-import { decodeHelloBlock, type HelloBlock } from "../wire/hello-block.ts";
 import {
   decodeIntroduce,
   decodeMembersAnswer,
@@ -24,35 +20,32 @@ import { NativeType } from "../wire/native-type.ts";
 import { isNodeId } from "../wire/node-id.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow } from "./flow.ts";
-import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
   isReached,
   type Member,
   SESSION_FEATURE,
-  type SignedHello,
   speaksNative,
   targetOf,
 } from "./member.ts";
 import type { Members } from "./members.ts";
-import { entryOf } from "./news.ts";
 import type { Overlay } from "./overlay.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
+import type { RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
+import { entryOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.ts";
 import type { Trust } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
 /** Members of a large network that one who joins is shown: it hears of the others from them. */
 const SHOWN_MAX = 64;
-/** HELLOs of one message. */
-const HELLOS_MAX = 1_000;
 
 export interface DirectoryParts {
   readonly kernel: Kernel;
   readonly members: Members;
-  readonly greeting: Greeting;
+  readonly greeting: RelayedGreeting;
   readonly trust: Trust;
   readonly overlay: Overlay;
   /** Others say that a member is there, which is gone for us. */
@@ -180,9 +173,9 @@ export class Directory {
     } else if (!members.mayShowInLarge(nodeId)) return "known";
     this.#verifying.add(`${nodeId} ${incarnation}`);
     try {
-      const proven = yield* greeting.relayed(signed);
+      const proven = yield* greeting.shown(signed);
       if (proven?.block?.features.includes(SESSION_FEATURE) !== true) return "known";
-      const member = greeting.enterRelayed(proven)?.member;
+      const member = greeting.enter(proven)?.member;
       if (member === undefined || !speaksNative(member)) return "known";
       if (!isPresent(member) || member.status === "relayed") {
         member.helper = namer.nodeId;
@@ -208,12 +201,12 @@ export class Directory {
     if (known === undefined) {
       // Before its signatures are verified, which takes longest.
       if (!members.mayShow(nodeId)) return named;
-      const proven = yield* greeting.relayed(signed);
+      const proven = yield* greeting.shown(signed);
       if (proven === undefined) return [];
       if (proven.block === undefined) return named;
       if (members.get(nodeId) !== undefined || !members.mayShow(nodeId)) return named;
       if (!proven.block.features.includes(SESSION_FEATURE)) return named;
-      const member = greeting.enterRelayed(proven)?.member;
+      const member = greeting.enter(proven)?.member;
       if (member === undefined || !speaksNative(member)) return named;
       member.endpoint ??= endpoint;
       member.helper = namer;
@@ -278,29 +271,4 @@ interface Taken {
   readonly isNews: boolean;
   /** Those that are to be called. */
   readonly named: Named[];
-}
-
-interface ReadEntry extends Partial<Named> {
-  readonly nodeId: string;
-  readonly signed: SignedHello;
-  /** As hex; undefined for nodes without a block. */
-  readonly incarnation: string | undefined;
-  readonly issued: number;
-}
-
-function readEntry({ role, hello, endpoint }: MemberEntry): ReadEntry[] {
-  let nodeId: string;
-  let block: HelloBlock | undefined;
-  try {
-    const decoded = decodeHello(hello);
-    ({ nodeId } = decoded.hello);
-    block = decodeHelloBlock(decoded.trailing)?.block;
-  } catch {
-    return [];
-  }
-  const usable = endpoint !== undefined && isHostAddress(endpoint.address) && isPort(endpoint.port);
-  const signed = { role, bytes: hello };
-  const incarnation = block && toHex(block.incarnation);
-  const entry = { nodeId, signed, incarnation, issued: block?.issued ?? 0 };
-  return [usable ? { ...entry, endpoint } : entry];
 }

@@ -8,8 +8,8 @@
 import { DsnError } from "../errors.ts";
 import { type Address, formatAddress } from "../wire/exchange.ts";
 import { Bootstrap } from "./bootstrap.ts";
+import type { Greeted } from "./enrolment.ts";
 import type { Flow } from "./flow.ts";
-import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import { Meetings } from "./meetings.ts";
 import { type Member, speaksNative } from "./member.ts";

@@ -7,9 +7,9 @@
 import { DsnError } from "../errors.ts";
 import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
 import { Dials } from "./dials.ts";
+import type { Greeted } from "./enrolment.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
-import type { Greeted } from "./greeting.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import { isPresent, type Member, noteFailure, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";

@@ -6,8 +6,9 @@
  */
 import { DsnError } from "../errors.ts";
 import { type Address, formatAddress, sameAddress } from "../wire/exchange.ts";
+import type { Greeted } from "./enrolment.ts";
 import type { Flow } from "./flow.ts";
-import type { Greeted } from "./greeting.ts";
+import { duplicate } from "./identity-troubles.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
 import { isPresent, type Member } from "./member.ts";
@@ -85,10 +86,8 @@ export class Moves {
       this.#parts.replication.pushAll();
       if (!isLiteral(old.address)) return;
       if (!(yield* this.#answersAt(member, endpoint))) return;
-      this.#parts.greeting.raiseDuplicate(
-        member.nodeId,
-        `it says HELLO from ${formatAddress(endpoint)} while it answers at ${formatAddress(old)}; one machine with two addresses looks the same`,
-      );
+      const why = `it says HELLO from ${formatAddress(endpoint)} while it answers at ${formatAddress(old)}; one machine with two addresses looks the same`;
+      this.#parts.alerts.raise(duplicate(member.nodeId, why), member.nodeId);
       return;
     }
     try {

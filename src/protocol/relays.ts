@@ -8,13 +8,13 @@ import { decodeRelay, encodeRelay } from "../wire/native-relay.ts";
 import { decodeStateAcks, encodeStates } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { type Flow, run, wait } from "./flow.ts";
-import type { Greeting, OpenHello } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Member, noteProven, speaksNative, targetOf, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { type NativeItems, NO_ROOT } from "./native-items.ts";
 import type { Overlay } from "./overlay.ts";
 import * as refusals from "./refusal.ts";
+import type { OpenHello, RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
 
 /** Who asked to reach an owner is sent its state for so long, unless it asks again. */
@@ -30,7 +30,7 @@ interface Subscriber {
 export interface RelaysParts {
   readonly kernel: Kernel;
   readonly members: Members;
-  readonly greeting: Greeting;
+  readonly greeting: RelayedGreeting;
   readonly items: NativeItems;
   readonly overlay: Overlay;
   readonly nodeId: string;
@@ -114,7 +114,7 @@ export class Relays {
     }
     const { to, held, hello } = request;
     const { kernel, members, greeting, nodeId } = this.#parts;
-    if (to === nodeId) return yield* greeting.answerRelayed(hello);
+    if (to === nodeId) return yield* greeting.answer(hello);
     const owner = members.get(to);
     const reached = owner !== undefined && owner !== asker && owner.status === "alive";
     if (!reached || !speaksNative(owner) || this.#parts.isClosed()) {

@@ -11,15 +11,9 @@
 import type { Address, Reply } from "../wire/exchange.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { decodeEntries } from "../wire/python-json.ts";
-import {
-  decodeStatePacket,
-  encodeStatePacket,
-  type StatePacket,
-  stateSignedPart,
-} from "../wire/state-packet.ts";
+import type { StatePacket } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
-import { compareEntries, isEmptyChange } from "./entries.ts";
-import { type Flow, wait } from "./flow.ts";
+import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isGone,
@@ -31,19 +25,18 @@ import {
 } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeReplication } from "./native-replication.ts";
+import { OwnPacket, type SignedState } from "./own-packet.ts";
 import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
+import { EMPTY, PythonTake, readPacket, type Verdict } from "./python-take.ts";
 import * as refusals from "./refusal.ts";
 import { isForgotten, Refusal } from "./refusal.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
-import { forgedState, forkedState, replicasFull } from "./state-troubles.ts";
+import { forgedState } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
-import { judgeVersion } from "./version-rule.ts";
 
 const NOTHING = new Uint8Array();
-/** Canonical JSON of a state without entries. */
-const EMPTY = "{}";
 
 export interface ReplicationHooks {
   /** The peer does not know us (any more): say HELLO again. */
@@ -60,12 +53,6 @@ export interface ReplicationOptions {
   readonly nodeId: string;
   readonly publicKey: Uint8Array;
   readonly replicaBytesMax: number;
-}
-
-interface SignedState {
-  readonly version: number;
-  readonly text: string;
-  readonly packet: Uint8Array;
 }
 
 /** Whether a version in Python form can go to it now; it has one on its way at a time. */
@@ -86,9 +73,8 @@ export class Replication {
   readonly #hooks: ReplicationHooks;
   readonly #sightings: OwnSightings;
   readonly #native: NativeReplication;
-  #signed: SignedState | undefined;
-  #signing = false;
-  #waitingForSigned: ((signed: SignedState) => void)[] = [];
+  readonly #packet: OwnPacket;
+  readonly #take: PythonTake;
 
   constructor(
     kernel: Kernel,
@@ -110,6 +96,13 @@ export class Replication {
     this.#hooks = hooks;
     this.#sightings = sightings;
     this.#native = native;
+    // While all peers are busy with a version, those after it need no signature but the last.
+    this.#packet = new OwnPacket(kernel, own, options.nodeId, {
+      isWanted: () => members.present().some(canTake),
+      onSigned: (signed) => this.#pushSigned(signed),
+    });
+    const { replicaBytesMax } = options;
+    this.#take = new PythonTake({ kernel, members, alerts, replicaBytesMax });
   }
 
   // ---- ours to them ---------------------------------------------------------------------------
@@ -118,55 +111,15 @@ export class Replication {
   flush(): void {
     this.#own.commit(this.#kernel.now.unixSeconds);
     this.#native.push.pushAll();
-    this.#publish();
-  }
-
-  /** Signs the newest version, once somebody can take it, and pushes it. */
-  #publish(): void {
-    if (this.#signing || this.#isSigned || !this.#isWanted()) return;
-    this.#signing = true;
-    this.#kernel.spawn(this.#signAndPush());
-  }
-
-  get #isSigned(): boolean {
-    return this.#signed?.version === this.#own.version;
-  }
-
-  /** While all peers are busy with a version, those after it need no signature but the last. */
-  #isWanted(): boolean {
-    return this.#waitingForSigned.length > 0 || this.#members.present().some(canTake);
-  }
-
-  *#signAndPush(): Flow {
-    // What is written in this turn is in the text already, so it is a version of its own.
-    this.#own.commit(this.#kernel.now.unixSeconds);
-    const { version, text } = this.#own;
-    const unsigned = { nodeId: this.#options.nodeId, version, text };
-    const signature = yield* this.#kernel.sign("python", stateSignedPart(unsigned));
-    this.#signed = { version, text, packet: encodeStatePacket({ ...unsigned, signature }) };
-    this.#signing = false;
-    const waiting = this.#waitingForSigned;
-    this.#waitingForSigned = [];
-    for (const resume of waiting) resume(this.#signed);
-    // Even if writes came meanwhile: who sent only the newest might never send anything.
-    this.#pushSigned(this.#signed);
-    this.#publish();
-  }
-
-  /** Our newest state, signed. */
-  *#signedState(): Flow<SignedState> {
-    if (this.#signed !== undefined && this.#isSigned) return this.#signed;
-    return yield* wait<SignedState>((resume) => {
-      this.#waitingForSigned.push(resume);
-      this.#publish();
-    });
+    this.#packet.publish();
   }
 
   /** Sends the newest version to every present peer that has not proved to hold it. */
   pushAll(): void {
     this.#native.push.pushAll();
-    if (this.#signed !== undefined && this.#isSigned) this.#pushSigned(this.#signed);
-    else this.#publish();
+    const signed = this.#packet.current;
+    if (signed === undefined) this.#packet.publish();
+    else this.#pushSigned(signed);
   }
 
   #pushSigned(signed: SignedState): void {
@@ -230,7 +183,7 @@ export class Replication {
     if (speaksNative(member)) {
       return yield* this.#native.antiEntropy.compare(member, member.replica === undefined);
     }
-    const signed = yield* this.#signedState();
+    const signed = yield* this.#packet.newest();
     member.push.inFlight += 1;
     const reply = yield* this.#kernel.request(endpoint, MessageType.UPDATE, signed.packet, {
       answerBytesMax: LIMITS.stateAnswerBytesMax,
@@ -266,9 +219,9 @@ export class Replication {
     if (again || unsure) return;
     if (changed) {
       // It holds other content under a time that is not older: our clock is behind what it saw.
-      if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#publish();
+      if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#packet.publish();
     } else if (first && this.#sightings.refusedAtFirst(reply.peerUnixSeconds)) {
-      this.#publish();
+      this.#packet.publish();
     }
   }
 
@@ -276,12 +229,8 @@ export class Replication {
 
   /** An answer to our UPDATE carries the state of the node asked, or one of ours that is newer. */
   *#ingestAnswer(member: Member, payload: Uint8Array, signed: SignedState): Flow {
-    let decoded: ReturnType<typeof decodeStatePacket>;
-    try {
-      decoded = decodeStatePacket(payload);
-    } catch {
-      return;
-    }
+    const decoded = readPacket(payload);
+    if (decoded === undefined) return;
     const { packet, signedPart } = decoded;
     if (packet.nodeId === this.#options.nodeId) {
       yield* this.#sawOwn(packet, signedPart);
@@ -306,7 +255,7 @@ export class Replication {
       return;
     }
     this.#proved(member, signed);
-    this.#accept(member, packet, payload);
+    this.#take.accept(member, packet, payload);
   }
 
   /** An answer with the state of the peer says that it took ours. */
@@ -328,29 +277,14 @@ export class Replication {
   }
 
   /** A state packet of a Python owner that a native peer has passed on. */
-  *takePacket(member: Member, payload: Uint8Array): Flow {
-    let decoded: ReturnType<typeof decodeStatePacket>;
-    try {
-      decoded = decodeStatePacket(payload);
-    } catch {
-      return;
-    }
-    const { packet, signedPart } = decoded;
-    if (packet.nodeId !== member.nodeId) return;
-    const { publicKey } = member;
-    const valid = yield* this.#kernel.verify(publicKey, "python", signedPart, packet.signature);
-    if (!valid || !this.#members.has(member)) return;
-    this.#accept(member, packet, payload, false);
+  takePacket(member: Member, payload: Uint8Array): Flow {
+    return this.#take.takePacket(member, payload);
   }
 
   /** Answers an UPDATE. */
   *answer(payload: Uint8Array): Flow<Uint8Array> {
-    let decoded: ReturnType<typeof decodeStatePacket>;
-    try {
-      decoded = decodeStatePacket(payload);
-    } catch {
-      throw refusals.malformed();
-    }
+    const decoded = readPacket(payload);
+    if (decoded === undefined) throw refusals.malformed();
     const { packet, signedPart } = decoded;
     const { nodeId } = packet;
     if (nodeId === this.#options.nodeId) {
@@ -361,76 +295,19 @@ export class Replication {
     if (!isPresent(member)) this.#hooks.onAbsentOwner(member);
     // One that refuses us is answered: it may just have refused our first HELLO by mistake.
     if (isGone(member)) throw refusals.notInAddressBook(nodeId, true);
-    return yield* this.#answerTo(member, this.#accept(member, packet, payload));
+    return yield* this.#answerTo(member, this.#take.accept(member, packet, payload));
   }
 
   *#answerTo(member: Member, verdict: Verdict): Flow<Uint8Array> {
     // Python answers 500 and goes on.
     if (verdict === "unreadable") throw new Refusal(500, "", true);
-    if (verdict === "accepted") return (yield* this.#signedState()).packet;
+    if (verdict === "accepted") return (yield* this.#packet.newest()).packet;
     // Python takes any answer for its state having been accepted; a native peer wants ours anyway.
     if (member.native === undefined) return NOTHING;
     if (verdict === "stale") {
       return member.replica?.kind === "python" ? member.replica.packet : NOTHING;
     }
-    return (yield* this.#signedState()).packet;
-  }
-
-  /** @param fresh It came from the owner: a word of its own. */
-  #accept(member: Member, packet: StatePacket, payload: Uint8Array, fresh = true): Verdict {
-    const held = member.replica?.kind === "python" ? member.replica : undefined;
-    const rule = judgeVersion(packet.version, member.replica?.version, {
-      native: member.native !== undefined,
-      unixSeconds: this.#kernel.now.unixSeconds,
-      versionsHeld: () => this.#versionsHeld(member),
-      aheadMax: this.#kernel.settings.versionAheadSecondsMax,
-    });
-    if (rule === "stale") return "stale";
-    const same = held !== undefined && held.text === packet.text;
-    if (rule === "equal") {
-      if (same) return unchanged(packet);
-      // A native owner never makes two states of one version: two processes use its identity.
-      if (member.native !== undefined && held !== undefined) {
-        this.#alerts.raise(forkedState(member.nodeId), member.nodeId);
-        if (packet.text < held.text) return "duplicate";
-      }
-    }
-    const bytes = packet.text.length - (held?.text.length ?? 0);
-    if (this.#members.replicaBytes() + bytes > this.#options.replicaBytesMax) {
-      this.#alerts.raise(replicasFull(member.nodeId, this.#options.replicaBytesMax), "replicas");
-      return "stale";
-    }
-    let entries: ReadonlyMap<string, string>;
-    try {
-      entries = same ? held.entries : decodeEntries(packet.text);
-    } catch {
-      return "unreadable";
-    }
-    const before = member.replica?.entries ?? new Map<string, string>();
-    const { version, text } = packet;
-    const kept = { packet: new Uint8Array(payload), bytes: text.length };
-    member.replica = { kind: "python", version, text, entries, ...kept };
-    if (fresh) member.heardMs = this.#kernel.now.monotonicMs;
-    if (same) return unchanged(packet);
-    if (isPresent(member)) this.#tell(member, before);
-    return "accepted";
-  }
-
-  #tell(member: Member, before: ReadonlyMap<string, string>): void {
-    const { replica, nodeId: owner } = member;
-    if (replica === undefined) return;
-    const change = compareEntries(before, replica.entries);
-    if (isEmptyChange(change)) return;
-    const { version } = replica;
-    this.#kernel.event({ name: "state:update", owner, change, version, local: false });
-  }
-
-  #versionsHeld(except: Member): number[] {
-    const versions: number[] = [];
-    for (const member of this.#members.present()) {
-      if (member !== except && member.replica !== undefined) versions.push(member.replica.version);
-    }
-    return versions;
+    return (yield* this.#packet.newest()).packet;
   }
 }
 
@@ -441,17 +318,4 @@ function readEntries({ text }: StatePacket): ReadonlyMap<string, string> {
   } catch {
     return new Map();
   }
-}
-
-/** What became of a state that came in. */
-export type Verdict =
-  | "accepted"
-  | "duplicate"
-  | "stale"
-  /** Signed, and no state: its owner is broken. */
-  | "unreadable";
-
-/** The reference never takes equal content for news, but an empty state every time. */
-function unchanged({ text }: StatePacket): Verdict {
-  return text === EMPTY ? "accepted" : "duplicate";
 }

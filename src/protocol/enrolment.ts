@@ -1,0 +1,194 @@
+/**
+ * Who is entered into the table of members, by the HELLO that it has proved to have said.
+ *
+ * No key is pinned for what was only shown, and what a recording may bring back counts for nothing
+ * that an answer to us has proved (D02, D03).
+ * @module
+ */
+import { toHex } from "../bytes/hex.ts";
+import type { DsnError } from "../errors.ts";
+import { isHostAddress, isPort } from "../wire/address.ts";
+import { formatAddress } from "../wire/exchange.ts";
+import type { HelloBlock } from "../wire/hello-block.ts";
+import type { Alerts } from "./alerts.ts";
+import { tellFeatures } from "./features.ts";
+import type { ProvenHello } from "./hello-proof.ts";
+import { duplicate } from "./identity-troubles.ts";
+import type { Kernel } from "./kernel.ts";
+import {
+  isPresent,
+  type Member,
+  resetPush,
+  SESSION_FEATURE,
+  type SignedHello,
+  speaksNative,
+} from "./member.ts";
+import type { Members } from "./members.ts";
+import type { Self } from "./self.ts";
+import { sameBytes, type Trust } from "./trust.ts";
+
+/** More live incarnations than this are not told apart. */
+const FORMER_INCARNATIONS_MAX = 8;
+
+export interface Greeted {
+  readonly member: Member;
+  /** The process behind the id is another one than we knew. */
+  readonly restarted: boolean;
+  /** For requests: the HELLO is newer than any before, so a replay is ruled out. */
+  readonly fresh: boolean;
+}
+
+/** How we come by a HELLO. */
+type Meeting = "asks" | "answers us" | "is shown";
+
+export class Enrolment {
+  readonly #kernel: Kernel;
+  readonly #self: Self;
+  readonly #members: Members;
+  readonly #trust: Trust;
+  readonly #alerts: Alerts;
+
+  constructor(kernel: Kernel, self: Self, members: Members, trust: Trust, alerts: Alerts) {
+    this.#kernel = kernel;
+    this.#self = self;
+    this.#members = members;
+    this.#trust = trust;
+    this.#alerts = alerts;
+  }
+
+  /**
+   * Enters a proven HELLO into the table. Undefined when the table is full.
+   *
+   * @param how An answer signs a nonce of ours, so it is fresh whatever its clock says. One that
+   *   is shown was said to somebody else: its key is not pinned.
+   * @param askedMs When the question was sent that it answers.
+   */
+  enter(
+    { hello, block, signed }: ProvenHello,
+    how: Meeting,
+    askedMs = Number.POSITIVE_INFINITY,
+  ): Greeted | undefined {
+    const { nodeId, publicKey } = hello;
+    const answersUs = how === "answers us";
+    let member = this.#members.get(nodeId);
+    if (member !== undefined && !sameBytes(member.publicKey, publicKey)) {
+      // A key that was proven to us beats one that we were told, never the other way round.
+      if (how === "is shown") return undefined;
+      this.#members.remove(member);
+      member = undefined;
+    }
+    const unknown = member === undefined;
+    member ??= this.#members.add(nodeId, publicKey);
+    if (member === undefined) return undefined;
+    if (how === "is shown") {
+      if (unknown) member.provisional = true;
+      return this.#enterShown(member, block, signed);
+    }
+    // A node with sessions proves itself on one, or when it answers us; what asks may be a recording
+    // of an identity that was given up.
+    const proves = answersUs || block?.features.includes(SESSION_FEATURE) !== true;
+    if (proves) {
+      member.provisional = false;
+      this.#trust.pin(nodeId, publicKey);
+    } else if (unknown) member.provisional = this.#trust.keyOf(nodeId) === undefined;
+    member.hello = signed;
+    // Who greets us need not get our answer: it may have given up before we read its HELLO.
+    if (answersUs) member.push.needsHello = false;
+    this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
+    if (block !== undefined) this.#alerts.clear(nodeId, "DSN_NATIVE_DOWNGRADE");
+    if (block === undefined) return this.#enterPython(member, answersUs);
+    const greeted = this.#enterBlock(member, block, answersUs, askedMs);
+    if (speaksNative(member) && !member.provisional) this.#trust.pinNative(nodeId);
+    return greeted;
+  }
+
+  /** What others show counts only when it is newer than what we know; it is no word to us. */
+  #enterShown(member: Member, block: HelloBlock | undefined, signed: SignedHello): Greeted {
+    const known = member.native?.issued ?? Number.NEGATIVE_INFINITY;
+    if (block === undefined || block.issued <= known) {
+      member.hello ??= signed;
+      return { member, restarted: false, fresh: false };
+    }
+    const { heardMs } = member;
+    member.hello = signed;
+    const greeted = this.#enterBlock(member, block, false);
+    member.heardMs = heardMs;
+    return greeted;
+  }
+
+  /**
+   * A node that was native and comes back without its block runs another implementation now. A
+   * recording may say so as well, so it is believed only of one that was gone, where it answers us.
+   */
+  #enterPython(member: Member, answersUs: boolean): Greeted {
+    const became = answersUs && member.native !== undefined && !isPresent(member);
+    if (became) {
+      member.native = undefined;
+      resetPush(member);
+    }
+    return { member, restarted: became, fresh: false };
+  }
+
+  /** @param askedMs When the question was sent that this answers; infinity for none. */
+  #enterBlock(
+    member: Member,
+    block: HelloBlock,
+    answersUs: boolean,
+    askedMs = Number.POSITIVE_INFINITY,
+  ): Greeted {
+    const known = member.native;
+    const issued = Math.max(block.issued, known?.issued ?? Number.NEGATIVE_INFINITY);
+    if (!answersUs && known !== undefined && block.issued <= known.issued) {
+      return { member, restarted: false, fresh: false };
+    }
+    const incarnation = toHex(block.incarnation);
+    const restarted = known !== undefined && known.incarnation !== incarnation;
+    // Its heir has shown itself while the answer was under way: whoever gave it has ended.
+    if (restarted && askedMs < member.incarnationMs && block.issued < known.issued) {
+      return { member, restarted: false, fresh: false };
+    }
+    if (known?.incarnation !== incarnation) member.incarnationMs = this.#kernel.now.monotonicMs;
+    if (restarted) {
+      resetPush(member);
+      if (member.replica?.kind === "native") member.replica.orphan();
+    }
+    if (answersUs) this.#noteProven(member, incarnation);
+    const addresses = block.addresses.filter(
+      ({ address, port }) => isHostAddress(address) && isPort(port),
+    );
+    const { features } = block;
+    // Only its answer to us shows that a node has given up sessions: all else may be a recording.
+    const offers =
+      features.includes(SESSION_FEATURE) || (!answersUs && this.#trust.isNative(member.nodeId));
+    const sessions = offers && this.#self.features.includes(SESSION_FEATURE);
+    member.native = { incarnation, issued, features, sessions, addresses };
+    member.heardMs = this.#kernel.now.monotonicMs;
+    // Another process of it may do more, or less.
+    if (restarted) {
+      tellFeatures(this.#kernel, member);
+      if (isPresent(member)) this.#members.onNews(member);
+    }
+    return { member, restarted, fresh: true };
+  }
+
+  /** Only answers to us count: recordings bring back incarnations that have long ended. */
+  #noteProven(member: Member, incarnation: string): void {
+    const { nodeId, provenIncarnation: last, formerIncarnations } = member;
+    if (last === incarnation) return;
+    if (formerIncarnations.includes(incarnation)) this.#alerts.raise(turnsTaken(member), nodeId);
+    member.provenIncarnation = incarnation;
+    member.formerIncarnations = [...formerIncarnations, ...(last === undefined ? [] : [last])]
+      .filter((former) => former !== incarnation)
+      .slice(-FORMER_INCARNATIONS_MAX);
+  }
+}
+
+function turnsTaken({ nodeId, endpoint, source }: Member): DsnError {
+  const [here, there] = [endpoint && formatAddress(endpoint), source].map(
+    (where) => where ?? "an unknown address",
+  );
+  return duplicate(
+    nodeId,
+    `two processes take turns as "${nodeId}", one at ${here}, one at ${there}`,
+  );
+}

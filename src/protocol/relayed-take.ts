@@ -1,0 +1,197 @@
+/**
+ * States of others that a native peer brings: each with its owner's signature, and shown when that
+ * has verified.
+ * @module
+ */
+import { rootOf, StateRoot } from "../crypto/state-root.ts";
+import { rootSignedPart, type StateAck, type StateItem } from "../wire/native-states.ts";
+import type { Alerts } from "./alerts.ts";
+import type { Flow } from "./flow.ts";
+import type { Kernel } from "./kernel.ts";
+import { isPresent, type Member, speaksNative, versionHeld } from "./member.ts";
+import type { Members } from "./members.ts";
+import { hasRoom, nativeReplicaOf } from "./native-copies.ts";
+import type { NativeReplica, Proof } from "./native-replica.ts";
+import type { OwnSightings } from "./own-sightings.ts";
+import { forgedByOther, forkedState } from "./state-troubles.ts";
+import { sameBytes } from "./trust.ts";
+import { tellUpdate } from "./updates.ts";
+
+type Versioned = Exclude<StateItem, { form: "python" }>;
+type Whole = Extract<StateItem, { form: "delta" | "snapshot" }>;
+
+export interface RelayedTakeParts {
+  readonly kernel: Kernel;
+  readonly members: Members;
+  readonly alerts: Alerts;
+  readonly sightings: OwnSightings;
+  readonly me: { readonly nodeId: string; readonly publicKey: Uint8Array };
+  readonly replicaBytesMax: number;
+  /** A state packet of a Python owner that a native peer passed on. */
+  readonly takePacket: (member: Member, packet: Uint8Array) => Flow;
+  /** A peer showed a state of ours that is newer than ours: it was stepped over. */
+  readonly onLeap: () => void;
+  /** An owner has proven a version, that `from` has brought. */
+  readonly onProven: (owner: Member, from: Member) => void;
+  /** A peer brought the state of a member that is not there: whether it is to be shown to us. */
+  readonly seeks: (owner: Member) => boolean;
+}
+
+export class RelayedTake {
+  readonly #parts: RelayedTakeParts;
+  /** Signatures of others' versions that are being verified: what comes twice is looked at once. */
+  readonly #verifying = new Map<Member, Uint8Array>();
+
+  constructor(parts: RelayedTakeParts) {
+    this.#parts = parts;
+  }
+
+  /** The ack, or nothing for an owner that we do not know. */
+  *take(from: Member, item: StateItem): Flow<StateAck[]> {
+    const { nodeId, publicKey } = this.#parts.me;
+    if (item.owner === nodeId) {
+      yield* this.#shownOurOwn(item, publicKey);
+      return [];
+    }
+    const owner = this.#parts.members.get(item.owner);
+    if (owner === undefined) return [{ owner: item.owner, held: 0, wants: "member" }];
+    const isSought = !isPresent(owner) && this.#parts.seeks(owner);
+    let wants: StateAck["wants"] = "nothing";
+    if (item.form === "python") {
+      if (!speaksNative(owner)) yield* this.#parts.takePacket(owner, item.packet);
+    } else if (speaksNative(owner)) {
+      wants = yield* this.#verified(from, owner, item);
+    }
+    return [{ owner: item.owner, held: versionHeld(owner), wants: isSought ? "member" : wants }];
+  }
+
+  *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
+    const { version } = item;
+    const held = owner.replica;
+    if (item.signature === undefined) return "nothing";
+    if ((held?.version ?? 0) > version) return "less";
+    const verifying = this.#verifying.get(owner);
+    if (verifying !== undefined && sameBytes(verifying, item.signature)) return "less";
+    const signature = item.signature.slice();
+    this.#verifying.set(owner, signature);
+    try {
+      return yield* this.#verifiedOnce(from, owner, item, signature);
+    } finally {
+      if (this.#verifying.get(owner) === signature) this.#verifying.delete(owner);
+    }
+  }
+
+  *#verifiedOnce(
+    from: Member,
+    owner: Member,
+    item: Versioned,
+    signature: Uint8Array,
+  ): Flow<StateAck["wants"]> {
+    const { version } = item;
+    const held = owner.replica;
+    if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
+      return yield* this.#provenByOthers(from, owner, version, signature);
+    }
+    const entries = entriesOf(item, held);
+    if (entries === undefined) return "snapshot";
+    const index = StateRoot.of(entries);
+    const root = index.digest();
+    const message = rootSignedPart(owner.nodeId, version, root);
+    const { kernel, members } = this.#parts;
+    const valid = yield* kernel.verify(owner.publicKey, "native", message, signature);
+    if (!members.has(owner)) return "nothing";
+    if (!valid) {
+      // Changes may just have been made from something else than what we hold.
+      if (item.form === "delta") return "snapshot";
+      this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
+      return "nothing";
+    }
+    this.#replace(from, owner, entries, index, { version, root, signature });
+    return "nothing";
+  }
+
+  /**
+   * A proof that did not come from the owner. When it fails nothing follows for the owner: whoever
+   * showed it may have made it up. What it was for is asked for whole, in case that we are wrong.
+   */
+  *#provenByOthers(
+    from: Member,
+    owner: Member,
+    version: number,
+    signature: Uint8Array,
+  ): Flow<StateAck["wants"]> {
+    const { kernel, members, onProven } = this.#parts;
+    const { replica, nodeId, publicKey } = owner;
+    if (replica?.kind !== "native" || replica.version !== version) return "nothing";
+    if (replica.proof?.version === version) return "less";
+    const root = replica.root();
+    const message = rootSignedPart(nodeId, version, root);
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    if (!members.has(owner) || owner.replica !== replica) return "nothing";
+    if (replica.version !== version || replica.proof?.version === version) return "nothing";
+    if (!valid) return "snapshot";
+    // What came meanwhile may have mended it.
+    if (!sameBytes(replica.root(), root)) return "nothing";
+    replica.settleAll({ version, root, signature });
+    onProven(owner, from);
+    return "nothing";
+  }
+
+  /** A whole state that its owner has signed. */
+  #replace(
+    from: Member,
+    owner: Member,
+    entries: ReadonlyMap<string, string>,
+    index: StateRoot,
+    proof: Proof,
+  ): void {
+    const replica = nativeReplicaOf(owner);
+    if (proof.version < replica.version) return;
+    if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
+    const changes = replica.changesTo(entries);
+    if (!hasRoom(this.#parts, owner, replica, changes)) return;
+    const change = replica.change(proof.version, changes);
+    replica.adoptRoot(index);
+    replica.settleAll(proof);
+    owner.replica = replica;
+    tellUpdate(this.#parts.kernel, owner, change);
+    this.#parts.onProven(owner, from);
+  }
+
+  /** Two states of one version: the higher root wins everywhere, and two processes made them. */
+  #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
+    if (owner.replica === undefined || replica.isAstray) return true;
+    // What is held may not be what its owner has, as long as nothing proves it.
+    const isProven = replica.proof?.version === proof.version;
+    const root = replica.root();
+    if (sameBytes(root, proof.root)) {
+      replica.settleAll(proof);
+      return false;
+    }
+    if (!isProven) return true;
+    this.#parts.alerts.raise(forkedState(owner.nodeId), owner.nodeId);
+    return Buffer.compare(proof.root, root) > 0;
+  }
+
+  *#shownOurOwn(item: StateItem, publicKey: Uint8Array): Flow {
+    if (item.form !== "snapshot" || item.signature === undefined) return;
+    const { sightings, kernel, me } = this.#parts;
+    if (!sightings.isNews(item.version)) return;
+    const message = rootSignedPart(me.nodeId, item.version, rootOf(item.entries));
+    const signature = item.signature.slice();
+    const valid = yield* kernel.verify(publicKey, "native", message, signature);
+    if (valid && sightings.shown(item.version, item.entries)) this.#parts.onLeap();
+  }
+}
+
+/** The entries that an item ends with; undefined when it changes something that we do not hold. */
+function entriesOf(item: Whole, held: Member["replica"]): ReadonlyMap<string, string> | undefined {
+  if (item.form === "snapshot") return item.entries;
+  if (held === undefined || item.base > held.version) return undefined;
+  const entries = new Map(held.entries);
+  for (const [key, value] of item.changes) {
+    if (value === undefined) entries.delete(key);
+    else entries.set(key, value);
+  }
+  return entries;
+}
