@@ -56,6 +56,7 @@ export class CoreParts {
   readonly #options: CoreOptions;
   readonly #overlay: Overlay;
   readonly #senders: Senders;
+  readonly #enrolment: Enrolment;
   readonly #relayedGreeting: RelayedGreeting;
   readonly #sightings: OwnSightings;
   readonly #native: NativeReplication;
@@ -82,6 +83,7 @@ export class CoreParts {
     this.#overlay = this.#makeOverlay();
     this.#senders = new Senders(kernel, nodeId, members, trust);
     const enrolment = new Enrolment(kernel, self, members, trust, alerts);
+    this.#enrolment = enrolment;
     const twins = new Twins(self, alerts);
     const hello = { kernel, self, members, trust, alerts, enrolment, twins };
     this.#greeting = new Greeting({ ...hello, keyId });
@@ -289,6 +291,7 @@ export class CoreParts {
       onOtherProcess: (member) =>
         isPresent(member) ? this.joining.visit(member) : this.joining.pursue(member),
       onSuspects: (nodeIds, from) => this.liveness.hearSuspects(nodeIds, from),
+      onProved: (member, incarnation) => this.#enrolment.proved(member, incarnation),
       onAbsentPeer: (member) => this.joining.pursue(member),
     });
   }

@@ -152,7 +152,7 @@ export class Enrolment {
       resetPush(member);
       if (member.replica?.kind === "native") member.replica.orphan();
     }
-    if (answersUs) this.#noteProven(member, incarnation);
+    if (answersUs) this.proved(member, incarnation);
     const addresses = block.addresses.filter(
       ({ address, port }) => isHostAddress(address) && isPort(port),
     );
@@ -171,8 +171,11 @@ export class Enrolment {
     return { member, restarted, fresh: true };
   }
 
-  /** Only answers to us count: recordings bring back incarnations that have long ended. */
-  #noteProven(member: Member, incarnation: string): void {
+  /**
+   * The process has answered us, or has proved itself on a session. Nothing else counts: recordings
+   * bring back incarnations that have long ended.
+   */
+  proved(member: Member, incarnation: string): void {
     const { nodeId, provenIncarnation: last, formerIncarnations } = member;
     if (last === incarnation) return;
     if (formerIncarnations.includes(incarnation)) this.#alerts.raise(turnsTaken(member), nodeId);

@@ -63,6 +63,11 @@ export class Joining {
     if (this.#isOurs(member) || member.status === "joining") this.#pursuits.pursue(member);
   }
 
+  /** Whether we are about to call it, because others name it. */
+  isDialling(member: Member): boolean {
+    return this.#meetings.isDialling(member);
+  }
+
   #isOurs(member: Member): boolean {
     const { overlay } = this.#parts;
     return !speaksNative(member) || !overlay.isSparse || overlay.isMissed(member);

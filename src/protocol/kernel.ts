@@ -10,6 +10,7 @@ import type { AnyType } from "../wire/native-type.ts";
 import type { CoreEvent } from "./event.ts";
 import { type Flow, run, wait } from "./flow.ts";
 import type { Effect, Instant } from "./input.ts";
+import { Lateness } from "./lateness.ts";
 import { requestTimeoutMs, type Settings } from "./settings.ts";
 
 interface Timer {
@@ -48,6 +49,9 @@ const LATE_SLACK_MS = 1_000;
 /** A process that gets to its timers so much too late is slow itself. */
 const LATE_MS = 250;
 
+/** An answer waits for the processor a few times on its way. */
+const LATENESS_PER_REQUEST = 8;
+
 const TOO_LATE: Reply = { kind: "failed", reason: "no-answer", detail: "the answer came too late" };
 
 export class Kernel {
@@ -57,6 +61,7 @@ export class Kernel {
   now: Instant = { monotonicMs: 0, unixSeconds: 0 };
   /** When a timer last fired so late that what others sent meanwhile may have waited as long. */
   lastLateMs = Number.NEGATIVE_INFINITY;
+  readonly #lateness = new Lateness();
   #effects: Effect[] = [];
   #lastId = 0;
   readonly #replies = new Map<number, Expected>();
@@ -135,8 +140,17 @@ export class Kernel {
     payload: Uint8Array,
     { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestOptions,
   ): { readonly timeoutMs: number; readonly lateMs: number } {
-    const lateMs = this.now.monotonicMs + timeoutMs + LATE_SLACK_MS;
-    return { timeoutMs, lateMs: takesLate === true ? Infinity : lateMs };
+    const waitsMs = timeoutMs + this.latenessMs * LATENESS_PER_REQUEST;
+    const lateMs = this.now.monotonicMs + waitsMs + LATE_SLACK_MS;
+    return { timeoutMs: waitsMs, lateMs: takesLate === true ? Infinity : lateMs };
+  }
+
+  /**
+   * How late this machine is at present. Others that share it are as late, and so is every answer
+   * of theirs: to ask again, or others, because of it would only make all later.
+   */
+  get latenessMs(): number {
+    return this.#lateness.at(this.now.monotonicMs);
   }
 
   #expect(lateMs: number, onReply: (reply: Reply) => void): number {
@@ -235,6 +249,7 @@ export class Kernel {
       const nowMs = this.now.monotonicMs;
       if (due === undefined || due > nowMs) return;
       if (nowMs - due > LATE_MS) this.lastLateMs = nowMs;
+      this.#lateness.note(nowMs - due, nowMs);
       this.#timers.pop()?.fire?.();
     }
   }

@@ -153,6 +153,8 @@ export class Liveness {
 
   #care(member: Member): void {
     if (member.status === "relayed") {
+      // Many are named at once, and called one after the other.
+      if (this.#joining.isDialling(member)) return;
       this.#kernel.spawn(this.#careThroughOthers(member));
       return;
     }

@@ -11,7 +11,7 @@ import type { Greeted } from "./enrolment.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
-import { isPresent, type Member, noteFailure, speaksNative } from "./member.ts";
+import { hasCalled, isPresent, type Member, noteFailure, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
 import { isForgotten } from "./refusal.ts";
 import { troubleOf } from "./troubles.ts";
@@ -33,6 +33,9 @@ export class Meetings {
   /** Members being met, with those who wait for the end of it. */
   readonly #meetings = new Map<Member, (() => void)[]>();
 
+  /** Members that only others reach, and that we are about to call. */
+  readonly #dialling = new Set<Member>();
+
   constructor(parts: JoiningParts, hooks: MeetingHooks) {
     this.#parts = parts;
     this.#hooks = hooks;
@@ -41,6 +44,10 @@ export class Meetings {
 
   isMeeting(member: Member): boolean {
     return this.#meetings.has(member);
+  }
+
+  isDialling(member: Member): boolean {
+    return this.#dialling.has(member);
   }
 
   /** We dialled `endpoint` and the member answered there. */
@@ -81,7 +88,11 @@ export class Meetings {
       tellFeatures(this.#parts.kernel, member);
       return;
     }
-    if (speaksNative(member)) {
+    const { now } = this.#parts.kernel;
+    if (speaksNative(member) && hasCalled(member, now.monotonicMs) && member.replica) {
+      // It has begun to compare with us, and we have its state.
+      this.#list(member);
+    } else if (speaksNative(member)) {
       // Whom it knows comes first: then the states of all can be read as soon as they come.
       const { reply, named } = yield* this.#parts.directory.ask(member);
       this.#mustBeAnswer(member, endpoint, reply);
@@ -97,11 +108,16 @@ export class Meetings {
 
   /** States both ways; then the member is listed. */
   *#exchangeAt(member: Member, endpoint: Address): Flow {
-    const { replication, members, alerts, kernel } = this.#parts;
+    const { replication, members } = this.#parts;
     const reply = yield* replication.exchange(member, endpoint);
     if (!members.has(member)) return;
     // One that greets us over HTTP, and whose session we do not get, is not reached.
     if (speaksNative(member)) this.#mustBeAnswer(member, endpoint, reply);
+    this.#list(member);
+  }
+
+  #list(member: Member): void {
+    const { replication, members, alerts, kernel } = this.#parts;
     members.setStatus(member, "alive", undefined);
     alerts.clear(member.nodeId, "DSN_UNREACHABLE");
     alerts.clear("", "DSN_NO_BOOTSTRAP");
@@ -157,6 +173,18 @@ export class Meetings {
       return;
     }
     if (this.#dials.failedLately(nodeId, endpoint)) return;
+    if (known !== undefined) {
+      if (this.#dialling.has(known)) return;
+      this.#dialling.add(known);
+    }
+    try {
+      yield* this.#dialInTurn(known, { nodeId, endpoint }, namer);
+    } finally {
+      if (known !== undefined) this.#dialling.delete(known);
+    }
+  }
+
+  *#dialInTurn(known: Member | undefined, { nodeId, endpoint }: Named, namer: string): Flow {
     if (!(yield* this.#dials.enter(namer))) return;
     try {
       if (this.#parts.members.get(nodeId) !== known) return;

@@ -120,6 +120,8 @@ export interface Member {
   provenMs: number;
   /** Monotonic ms of its last proof, even if the session that brought it was lost since. */
   vouchedMs: number;
+  /** Monotonic ms of its last request on a session. */
+  calledMs: number;
   /** Monotonic ms of its last sign of life on a session or by datagram. */
   answeredMs: number;
   /** Monotonic ms since which its program does nothing else, as its worker says; see `busy.ts`. */
@@ -183,6 +185,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     heardMs: Number.NEGATIVE_INFINITY,
     provenMs: Number.NEGATIVE_INFINITY,
     vouchedMs: Number.NEGATIVE_INFINITY,
+    calledMs: Number.NEGATIVE_INFINITY,
     answeredMs: Number.NEGATIVE_INFINITY,
     busySinceMs: undefined,
     rumouredMs: Number.NEGATIVE_INFINITY,
@@ -258,6 +261,13 @@ export function noteProven(member: Member, nowMs: number): void {
   member.busySinceMs = undefined;
   member.doubted = false;
 }
+
+/** A node with sessions has proved itself on one just now, so it need not be asked to. */
+export function hasCalled(member: Member, nowMs: number): boolean {
+  return speaksNative(member) && nowMs - member.calledMs < CALLED_MS;
+}
+
+const CALLED_MS = 1_000;
 
 /** All that we know of it is what others say: perhaps there is no such node. */
 export function isUnproven({ provisional, provenMs }: Member): boolean {

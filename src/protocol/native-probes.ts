@@ -19,6 +19,8 @@ const DATAGRAMS_LOST_MS = 60_000;
 /** The first question waits for several round trips, as the last ones were. */
 const FIRST_TRY_MS = { min: 200, max: 500 } as const;
 const FIRST_TRY_ROUND_TRIPS = 4;
+/** Both machines may be late, on the way there and back. */
+const LATENESS_PER_TRY = 4;
 /** Questions to a node that no session is kept with, and from each to the next. */
 const KNOCKS = 4;
 const KNOCK_MS = 75;
@@ -114,7 +116,7 @@ export class NativeProbes {
   *#firstTries(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
     const { kernel } = this.#parts;
     const byDatagram = this.#question.asksByDatagram(member);
-    const firstTryMs = firstTryMsOf(member);
+    const firstTryMs = firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs;
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
       this.#suspicions.noteFirstTry(true);
       // Only what answers on a session is reached again.
@@ -153,7 +155,9 @@ export class NativeProbes {
       yield* kernel.sleep(KNOCK_MS);
     }
     // The last one waits as long as all of them together.
-    for (let waits = 0; waits < KNOCKS && !answered(); waits += 1) yield* kernel.sleep(KNOCK_MS);
+    const untilMs =
+      kernel.now.monotonicMs + KNOCKS * KNOCK_MS + LATENESS_PER_TRY * kernel.latenessMs;
+    while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);
     if (!stands()) return undefined;
     if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
     this.#suspicions.noteFirstTry(knocks.length === 1);

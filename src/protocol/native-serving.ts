@@ -39,6 +39,8 @@ export interface NativeServingParts {
   readonly onOtherProcess: (member: Member) => void;
   /** A peer suspects these nodes. */
   readonly onSuspects: (nodeIds: readonly string[], from: Member) => void;
+  /** The process has proved that it has that key. */
+  readonly onProved: (member: Member, incarnation: string) => void;
   /** A node that we do not list is there after all. */
   readonly onAbsentPeer: (member: Member) => void;
 }
@@ -120,8 +122,10 @@ export class NativeServing {
       trust.pin(nodeId, publicKey);
       trust.pinNative(nodeId);
     }
+    if (member.provenIncarnation !== incarnation) this.#parts.onProved(member, incarnation);
     // What comes on a session is no recording, whoever asks.
     member.heardMs = kernel.now.monotonicMs;
+    member.calledMs = kernel.now.monotonicMs;
     noteProven(member, kernel.now.monotonicMs);
     // Of one that has left, what it said before may still come.
     const isMissed = !isPresent(member) && member.status !== "left";

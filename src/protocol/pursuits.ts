@@ -7,7 +7,7 @@ import type { Address } from "../wire/exchange.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { isPresent, isShy, type Member } from "./member.ts";
+import { hasCalled, isPresent, isShy, type Member, speaksNative } from "./member.ts";
 import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
 import { isRefusal } from "./troubles.ts";
@@ -15,6 +15,9 @@ import { Turn, type Turns } from "./turns.ts";
 
 /** By then a Python peer has surely read our answer to its HELLO and pinned our key. */
 const PYTHON_PINS_MS = 2_000;
+
+/** A node with sessions that has said HELLO begins one next, and so proves itself. */
+const CONTACT_MS = 500;
 
 /** A node that said goodbye needs a moment to come back. */
 const LEAVER_MS = 5_000;
@@ -25,6 +28,8 @@ export class Pursuits {
   readonly #turns: Turns;
   /** By member; `hurry` ends a pause, and shortens a wait. */
   readonly #pursuits = new Map<Member, { hurry: () => void }>();
+  /** Those of them that are expected to make the next step. */
+  readonly #awaited = new Set<Member>();
 
   constructor(parts: JoiningParts, meetings: Meetings, turns: Turns) {
     this.#parts = parts;
@@ -47,8 +52,10 @@ export class Pursuits {
    * refuses the key. Its next request, a state, shows that it is past that, and ends the pause.
    */
   pursueNewcomer(member: Member): void {
-    if (member.native !== undefined || this.#pursuits.has(member)) this.pursue(member);
-    else this.#begin(member, PYTHON_PINS_MS);
+    if (this.#awaited.has(member)) return;
+    if (this.#pursuits.has(member)) this.pursue(member);
+    else if (speaksNative(member)) this.#begin(member, CONTACT_MS);
+    else this.#begin(member, member.native === undefined ? PYTHON_PINS_MS : 0);
   }
 
   /** The same for a member that has said goodbye. */
@@ -66,7 +73,11 @@ export class Pursuits {
     const pause = createPauses(kernel);
     let urgent = true;
     try {
-      if (firstPauseMs > 0) yield* this.#pause(member, firstPauseMs);
+      if (firstPauseMs > 0) {
+        this.#awaited.add(member);
+        yield* this.#pause(member, firstPauseMs);
+        this.#awaited.delete(member);
+      }
       while (this.#isPursued(member)) {
         const turn = yield* this.#turn(member, urgent);
         const sinceMs = kernel.now.monotonicMs;
@@ -87,6 +98,7 @@ export class Pursuits {
       }
     } finally {
       this.#pursuits.delete(member);
+      this.#awaited.delete(member);
     }
   }
 
@@ -158,10 +170,14 @@ export class Pursuits {
   }
 
   *#reachAt(member: Member, endpoint: Address): Flow<"reached" | DsnError> {
+    const { kernel } = this.#parts;
     try {
       // A PING wakes nobody; a HELLO makes a Python peer enter us and tell its application.
       if (member.native === undefined) yield* pingMember(this.#parts, member, endpoint);
-      yield* this.#parts.greeting.greet(endpoint, member.nodeId);
+      // Who meets it hears on a session from that very node, and whoever is in the way cannot answer.
+      if (hasCalled(member, kernel.now.monotonicMs))
+        yield* pingMember(this.#parts, member, endpoint);
+      else yield* this.#parts.greeting.greet(endpoint, member.nodeId);
       yield* this.#meetings.meetAt(member, endpoint);
       return "reached";
     } catch (error) {
