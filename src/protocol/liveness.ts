@@ -7,12 +7,9 @@
  * Source: the reference's tick; `docs/protocol.md`, Life.
  * @module
  */
-
-import { DsnError } from "../errors.ts";
-import { type Address, type Reply, sameAddress, type Target } from "../wire/exchange.ts";
-import { MessageType } from "../wire/message-type.ts";
-import { PING_REQUEST } from "../wire/ping.ts";
-import { begin, type Flow } from "./flow.ts";
+import { type Address, sameAddress } from "../wire/exchange.ts";
+import type { Flow } from "./flow.ts";
+import { Gossip } from "./gossip.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Looks } from "./looks.ts";
@@ -21,33 +18,23 @@ import {
   isUnanswered,
   isUnproven,
   type Member,
-  noteFailure,
   noteListed,
   resetSync,
   speaksNative,
 } from "./member.ts";
 import type { Members } from "./members.ts";
-import { type FailedTries, NativeProbes } from "./native-probes.ts";
+import { NativeProbes } from "./native-probes.ts";
 import { PROOF_MS } from "./native-question.ts";
 import type { Overlay } from "./overlay.ts";
-import { isForgotten } from "./refusal.ts";
+import { PythonProbes } from "./python-probes.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
-import { LIMITS } from "./settings.ts";
-import { troubleOf } from "./troubles.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
 
 /** A node that only others reach is gone when it has proved nothing through them for so long. */
 const RELAYED_TICKS = 3;
-
-/** Of the rounds of gossip, those in which states cross although ours is proved to be there. */
-const SURE_EXCHANGE_SHARE = 0.1;
-
-/** Of the rounds of gossip in a large network, those with anybody; more where links are few. */
-const ANYBODY_SHARE = { usual: 0.1, fewLinks: 0.5 } as const;
-const FEW_LINKS = 4;
 
 export class Liveness {
   readonly #kernel: Kernel;
@@ -57,7 +44,7 @@ export class Liveness {
   readonly #relays: Relays;
   readonly #overlay: Overlay;
   readonly #looks: Looks;
-  readonly #me: { readonly nodeId: string; readonly keyId: string | undefined };
+  readonly #gossip: Gossip;
   #tickDueMs = Number.POSITIVE_INFINITY;
   /** The wall clock minus the monotonic one at the last step, in milliseconds. */
   #clocksApartMs = Number.POSITIVE_INFINITY;
@@ -65,6 +52,7 @@ export class Liveness {
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
   readonly #native: NativeProbes;
+  readonly #python: PythonProbes;
 
   constructor(
     kernel: Kernel,
@@ -88,6 +76,15 @@ export class Liveness {
       onForgotten: (member) => joining.forgotten(member),
       onAnswered: (member) => this.#answered(member),
     });
+    this.#python = new PythonProbes({
+      kernel,
+      members,
+      relays,
+      me,
+      prove: (member, endpoint) => joining.prove(member, endpoint),
+      onAnswered: (member) => this.#answered(member),
+    });
+    this.#gossip = new Gossip({ kernel, members, joining, replication, overlay });
     this.#kernel = kernel;
     this.#members = members;
     this.#joining = joining;
@@ -95,7 +92,6 @@ export class Liveness {
     this.#relays = relays;
     this.#overlay = overlay;
     this.#looks = looks;
-    this.#me = me;
   }
 
   start(): void {
@@ -148,7 +144,7 @@ export class Liveness {
     for (const link of this.#overlay.links) this.#askForProof(link);
     this.#looks.tick();
     this.#replication.pushAll();
-    this.#gossip();
+    this.#gossip.tick();
   }
 
   #care(member: Member): void {
@@ -188,39 +184,6 @@ export class Liveness {
     this.#joining.pursue(member);
   }
 
-  /** One random peer a tick: states both ways, and whom it lists. */
-  #gossip(): void {
-    const member = this.#kernel.pick(this.#partners());
-    if (member?.endpoint === undefined) return;
-    this.#kernel.spawn(this.#gossipWith(member, member.endpoint));
-  }
-
-  /** In a large network neighbours; now and then anybody, lest it has come apart unnoticed. */
-  #partners(): readonly Member[] {
-    const alive = this.#members.present().filter(({ status }) => status === "alive");
-    const { usual, fewLinks } = ANYBODY_SHARE;
-    const share = this.#overlay.links.size < FEW_LINKS ? fewLinks : usual;
-    if (this.#kernel.random() < share) return alive;
-    return alive.filter((member) => !speaksNative(member) || this.#overlay.reaches(member));
-  }
-
-  *#gossipWith(member: Member, endpoint: Address): Flow {
-    if (member.native === undefined || member.push.needsHello) {
-      this.#joining.visit(member);
-      return;
-    }
-    if (speaksNative(member) || (member.push.inFlight === 0 && this.#isExchangeDue(member))) {
-      const reply = yield* this.#replication.exchange(member, endpoint);
-      if (isForgotten(reply)) this.#joining.forgotten(member);
-    }
-    if (isPresent(member)) yield* this.#joining.listen(member, endpoint);
-  }
-
-  /** Each owner pushes until it has proof; states cross again only in case a proof is out of date. */
-  #isExchangeDue(member: Member): boolean {
-    return !this.#replication.isHeldBy(member) || this.#kernel.random() < SURE_EXCHANGE_SHARE;
-  }
-
   /** A Python peer calls only those that it lists. */
   pingedFrom(address: string): void {
     for (const member of this.#members.present()) {
@@ -257,9 +220,8 @@ export class Liveness {
   *#probe(member: Member): Flow {
     const epoch = this.#epoch;
     try {
-      const failed = speaksNative(member)
-        ? yield* this.#native.tries(member, () => epoch === this.#epoch)
-        : yield* this.#tries(member, epoch);
+      const probes = speaksNative(member) ? this.#native : this.#python;
+      const failed = yield* probes.tries(member, () => epoch === this.#epoch);
       if (failed === undefined || epoch !== this.#epoch || !isPresent(member)) return;
       const { trouble, sinceMs } = failed;
       if (yield* failed.others) {
@@ -283,69 +245,6 @@ export class Liveness {
       this.#joining.pursue(member);
     } finally {
       member.probing = false;
-    }
-  }
-
-  /** What failed at a Python peer, or undefined once a try was answered. */
-  *#tries(member: Member, epoch: number): Flow<FailedTries | undefined> {
-    const { probeAttempts, probePauseMs, requestTimeoutMs } = this.#kernel.settings;
-    let sinceMs = this.#kernel.now.monotonicMs;
-    const heldUntilMs = sinceMs + this.#members.damping.holdMs(member);
-    let others: Flow<boolean> | undefined;
-    for (let attempt = 1; ; attempt += 1) {
-      const { endpoint } = member;
-      if (endpoint === undefined) return undefined;
-      const sentMs = this.#kernel.now.monotonicMs;
-      const reply = yield* this.#kernel.request(endpoint, MessageType.PING, PING_REQUEST, {
-        answerBytesMax: LIMITS.smallAnswerBytesMax,
-        timeoutMs: requestTimeoutMs,
-      });
-      if (epoch !== this.#epoch || !isPresent(member)) return undefined;
-      const trouble = yield* this.#troubleOf(member, endpoint, reply);
-      if (trouble === undefined) {
-        member.rttMs = this.#kernel.now.monotonicMs - sentMs;
-        if (reply.kind === "answer" && reply.peerUnixSeconds !== undefined) {
-          member.clockOffsetSeconds =
-            reply.peerUnixSeconds - Math.floor(this.#kernel.now.unixSeconds);
-        }
-        this.#answered(member);
-        return undefined;
-      }
-      if (epoch !== this.#epoch || !isPresent(member)) return undefined;
-      noteFailure(member, this.#kernel.now.monotonicMs);
-      if (member.status === "alive") this.#members.setStatus(member, "suspect", trouble);
-      others ??= begin(this.#relays.reach(member));
-      // A refused connection is news at once; silence has already cost its time-out.
-      const refused = reply.kind === "failed" && reply.reason === "unreachable";
-      // A process that died while its last words were under way refuses, and is heard after that.
-      if (refused) sinceMs = sentMs;
-      const isHeld = this.#kernel.now.monotonicMs < heldUntilMs;
-      if (attempt >= probeAttempts && !isHeld) return { trouble, sinceMs, others };
-      yield* this.#kernel.sleep(refused ? probePauseMs / 2 : probePauseMs);
-    }
-  }
-
-  /** What is wrong with the reply to a PING, or undefined when the member is there. */
-  *#troubleOf(member: Member, endpoint: Target, reply: Reply): Flow<DsnError | undefined> {
-    if (reply.kind !== "answer") {
-      return troubleOf(reply, {
-        what: `reach ${member.nodeId}`,
-        to: endpoint,
-        nodeId: member.nodeId,
-        me: this.#me.nodeId,
-        keyId: this.#me.keyId,
-      });
-    }
-    const nowMs = this.#kernel.now.monotonicMs;
-    if (member.native === undefined || nowMs - member.provenMs < PROOF_MS) return undefined;
-    // D10: the answer to a PING may be a recording, played by whoever took the address of a dead
-    // node. A native HELLO answers our nonce.
-    try {
-      yield* this.#joining.prove(member, endpoint);
-      return undefined;
-    } catch (error) {
-      if (error instanceof DsnError) return error;
-      throw error;
     }
   }
 
