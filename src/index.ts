@@ -34,20 +34,20 @@ export {
   ValueTypeError,
 } from "./errors.ts";
 export { DSNodeConfig, type DSNodeConfigInput } from "./node/config.ts";
-export { DSNode, type DSNodeParts } from "./node/ds-node.ts";
+export { DSNode } from "./node/ds-node.ts";
+export type { DSNodeParts } from "./node/ds-node-parts.ts";
 export { DSNodeServer, type StartOptions } from "./node/ds-node-server.ts";
 export type { Emitter, Listener } from "./node/emitter.ts";
 export { Endpoint } from "./node/endpoint.ts";
 export type { DataMessage, DSNodeEvents, State, StateChange, Warning } from "./node/events.ts";
-export {
-  type DisconnectCallback,
-  type NodeBody,
-  type NodeCallbacks,
-  NodeFace,
-  type ReceiveCallback,
-  type SendResult,
-  type UpdateCallback,
-} from "./node/node-face.ts";
+export type { NodeBody } from "./node/node-body.ts";
+export type {
+  DisconnectCallback,
+  NodeCallbacks,
+  ReceiveCallback,
+  UpdateCallback,
+} from "./node/node-callbacks.ts";
+export { NodeFace, type SendResult } from "./node/node-face.ts";
 export type { PeerInfo } from "./node/peer-info.ts";
 export type { WaitOptions } from "./node/waiting.ts";
 export type { WatchEvent, WatchOptions } from "./node/watch.ts";

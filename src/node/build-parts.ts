@@ -18,7 +18,7 @@ import { createSessionsFirst } from "../transport/sessions-first.ts";
 import { UdpCarrier } from "../transport/udp-carrier.ts";
 import { createThreadOpener } from "../transport/udp-thread.ts";
 import type { DSNodeConfig } from "./config.ts";
-import type { DSNodeParts } from "./ds-node.ts";
+import type { DSNodeParts } from "./ds-node-parts.ts";
 
 /** What a carrier has to tell besides requests and replies. */
 export interface CarrierNotices {

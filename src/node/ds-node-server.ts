@@ -8,15 +8,16 @@ import type { Server } from "node:http";
 import { generateNetworkKey } from "../crypto/network-key.ts";
 import { buildParts } from "./build-parts.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "./config.ts";
-import { DSNode, type DSNodeParts } from "./ds-node.ts";
+import { DSNode } from "./ds-node.ts";
+import type { DSNodeParts } from "./ds-node-parts.ts";
 import { Endpoint } from "./endpoint.ts";
-import {
-  type DisconnectCallback,
-  type NodeCallbacks,
-  NodeFace,
-  type ReceiveCallback,
-  type UpdateCallback,
-} from "./node-face.ts";
+import type {
+  DisconnectCallback,
+  NodeCallbacks,
+  ReceiveCallback,
+  UpdateCallback,
+} from "./node-callbacks.ts";
+import { NodeFace } from "./node-face.ts";
 import { checkEntry } from "./values.ts";
 
 /**

@@ -5,64 +5,21 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
-import type { NodeCore } from "../protocol/index.ts";
-import { stoppedError } from "./ds-node.ts";
-import type { Emitter, Listener } from "./emitter.ts";
-import { type DSNodeEvents, type State, type StateChange, toState } from "./events.ts";
+import type { Listener } from "./emitter.ts";
+import { type DSNodeEvents, type State, toState } from "./events.ts";
 import { globMatcher } from "./glob.ts";
+import type { NodeBody } from "./node-body.ts";
+import type {
+  DisconnectCallback,
+  NodeCallbacks,
+  ReceiveCallback,
+  UpdateCallback,
+} from "./node-callbacks.ts";
 import type { PeerInfo } from "./peer-info.ts";
+import { stoppedError } from "./stopped-error.ts";
 import { checkEntry, toBytes } from "./values.ts";
-import { type Condition, type WaitOptions, waitFor } from "./waiting.ts";
+import { abortable, type Condition, type WaitOptions, waitFor } from "./waiting.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
-
-/**
- * Called when a peer is gone. The reference passes nothing; here it is given the peer.
- * What it throws, or its promise is rejected with, becomes a warning `DSN_CALLBACK_FAILED`.
- */
-export type DisconnectCallback = (peer: PeerInfo) => unknown;
-/**
- * Called after another node's state changed here. The reference passes nothing; here it is given
- * the change. What it throws becomes a warning `DSN_CALLBACK_FAILED`.
- */
-export type UpdateCallback = (change: StateChange) => unknown;
-/**
- * Called with the bytes that another node sent, and its id. The bytes are the callback's own, and
- * what is in them is as trustworthy as that node. What it throws becomes a warning
- * `DSN_CALLBACK_FAILED`; the sender does not hear of it.
- */
-export type ReceiveCallback = (data: Uint8Array, from: string) => unknown;
-
-/** The callbacks of the reference; {@link NodeFace.on} does all that they do, and more. */
-export interface NodeCallbacks {
-  /** Called when a peer is gone. */
-  readonly disconnect?: DisconnectCallback | undefined;
-  /** Called after another node's state changed. */
-  readonly update?: UpdateCallback | undefined;
-  /** Called with what other nodes send. */
-  readonly receive?: ReceiveCallback | undefined;
-}
-
-/** What stands behind a face: a core that runs on something. */
-export interface NodeBody {
-  /** The core, for reading. @throws {DsnError} `DSN_STOPPED` before the start. */
-  readonly core: NodeCore;
-  /** What the node tells. */
-  readonly events: Emitter<DSNodeEvents>;
-  /** True from the moment that it is told to stop. */
-  readonly stopped: boolean;
-  /** Writes to its own state; `undefined` deletes a key. Keys and values have been checked. */
-  write(changes: ReadonlyMap<string, string | undefined>): void;
-  /** Sends bytes to one node; 0 ms is no limit. */
-  send(to: string, data: Uint8Array, timeoutMs: number | undefined): Promise<void>;
-  /** Forgets the pinned key of a node. */
-  forgetIdentity(nodeId: string): void;
-  /** What is known of every other node. */
-  peerInfo(): PeerInfo[];
-  /** For a listener: whether the event that it is told came after this call. */
-  eventsFromNow(): () => boolean;
-  /** A timer, on the clock that the node lives by. @returns The undo. */
-  after(ms: number, run: () => void): () => void;
-}
 
 /** Copying more than this would hold up all else that the process does. */
 const COPIED_BYTES_MAX = 1024 * 1024;
@@ -448,15 +405,4 @@ export abstract class NodeFace {
     this.on("state:update", (change) => this.#update?.(change));
     this.on("data", ({ data, from }) => this.#receive?.(data, from));
   }
-}
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = () =>
-      reject(
-        signal.reason instanceof Error ? signal.reason : new DOMException("Aborted", "AbortError"),
-      );
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

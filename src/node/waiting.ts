@@ -76,3 +76,15 @@ function timedOut(missing: string, timeout: number): DsnError {
     fix: ["look at peerInfo() for the reason", "give it a longer timeout"],
   });
 }
+
+/** As the promise, or rejects with the reason of the signal once that aborts. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () =>
+      reject(
+        signal.reason instanceof Error ? signal.reason : new DOMException("Aborted", "AbortError"),
+      );
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,10 +1,12 @@
 /** A simulated node as a program sees it: the face of a real one. */
 import { DsnError } from "../errors.ts";
-import { stoppedError } from "../node/ds-node.ts";
 import type { Emitter } from "../node/emitter.ts";
 import type { DSNodeEvents } from "../node/events.ts";
-import { type NodeBody, type NodeCallbacks, NodeFace } from "../node/node-face.ts";
+import type { NodeBody } from "../node/node-body.ts";
+import type { NodeCallbacks } from "../node/node-callbacks.ts";
+import { NodeFace } from "../node/node-face.ts";
 import { type PeerInfo, toPeerInfo } from "../node/peer-info.ts";
+import { stoppedError } from "../node/stopped-error.ts";
 import { Teller } from "../node/teller.ts";
 import type { CoreEvent, Instant, NodeCore } from "../protocol/index.ts";
 import type { Driver } from "./driver.ts";

@@ -1,0 +1,184 @@
+/**
+ * Carries out what a core asks for, on real parts, and brings back what comes of it.
+ * @module
+ */
+import { debuglog } from "node:util";
+import type { SignatureEngine } from "../crypto/signatures.ts";
+import { DsnError } from "../errors.ts";
+import type { Effect } from "../protocol/index.ts";
+import type { CredentialStore } from "../storage/credential-store.ts";
+import type { PeerCache } from "../storage/peer-cache.ts";
+import type { Carrier, InboundRequest, Outcome } from "../transport/carrier.ts";
+import type { AnyType } from "../wire/native-type.ts";
+import type { CoreLoop } from "./core-loop.ts";
+import { Crypto } from "./crypto-work.ts";
+import { stoppedError } from "./stopped-error.ts";
+import type { Teller } from "./teller.ts";
+
+const debug = debuglog("dsn");
+
+type RequestEffect = Extract<Effect, { kind: "request" }>;
+
+export interface EffectsParts {
+  readonly loop: CoreLoop;
+  readonly carrier: Carrier<AnyType>;
+  readonly store: CredentialStore;
+  readonly peers?: PeerCache | undefined;
+  readonly engine: SignatureEngine;
+  readonly teller: Teller;
+  /** The core has said goodbye. */
+  readonly onLeft: () => void;
+}
+
+export class Effects {
+  readonly #parts: EffectsParts;
+  #crypto: Crypto | undefined;
+  #lastExchange = 0;
+  readonly #responders = new Map<number, (outcome: Outcome) => void>();
+  readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
+
+  constructor(parts: EffectsParts) {
+    this.#parts = parts;
+  }
+
+  /** From now on it can sign. */
+  begin(privateKey: Uint8Array): void {
+    const { engine, loop } = this.#parts;
+    this.#crypto = new Crypto(engine, privateKey, (inputs) => loop.stepAll(inputs));
+  }
+
+  /** Signs and verifies nothing any more. */
+  stopSigning(): void {
+    this.#crypto?.stop();
+  }
+
+  /** What is being sent has failed, as far as anybody knows. */
+  failSends(): void {
+    for (const settle of this.#sends.values()) settle(stoppedError("send"));
+    this.#sends.clear();
+  }
+
+  carryOut(effect: Effect): void {
+    const { carrier, store, peers, teller, loop, onLeft } = this.#parts;
+    switch (effect.kind) {
+      case "request":
+        this.#request(effect);
+        break;
+      case "respond": {
+        const respond = this.#responders.get(effect.exchange);
+        this.#responders.delete(effect.exchange);
+        if (respond === undefined) break;
+        // In the order of the effects: news that came before its answer is told before it. Writing
+        // an answer is a system call that costs more than the step, and readers should not wait
+        // for it. A DATA message is answered first, whatever the callback does (D17).
+        teller.after(() => respond(effect.outcome));
+        break;
+      }
+      case "sign":
+      case "verify":
+        this.#crypto?.add(effect);
+        break;
+      case "pin":
+        this.#stored(store.savePin(effect.nodeId, effect.publicKey));
+        break;
+      case "pin-native":
+        this.#stored(store.saveNative(effect.nodeId));
+        break;
+      case "end-session":
+        carrier.endSession?.(effect.nodeId);
+        break;
+      case "unpin":
+        this.#stored(store.deletePin(effect.nodeId));
+        break;
+      case "mark":
+        this.#stored(store.saveMark(effect.version));
+        break;
+      case "remember":
+        if (peers !== undefined) this.#stored(peers.save(effect.peers));
+        break;
+      case "datagrams":
+        carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);
+        break;
+      case "flush-soon":
+        loop.flushSoon();
+        break;
+      case "event":
+        teller.add(effect.event);
+        break;
+      case "settled":
+        this.#sends.get(effect.operation)?.(effect.error);
+        break;
+      case "left":
+        onLeft();
+        break;
+      case "fault":
+        this.fault(effect.error);
+        break;
+    }
+  }
+
+  #request({ targets, type, head, payload, timeoutMs, answerBytesMax }: RequestEffect): void {
+    this.#parts.carrier.broadcast(
+      targets.map(({ to }) => to),
+      { type, payload, head },
+      { timeoutMs, answerBytesMax },
+      (index, reply) => {
+        const exchange = targets[index]?.exchange;
+        if (exchange !== undefined) this.#parts.loop.step({ kind: "reply", exchange, reply });
+      },
+    );
+  }
+
+  /** A peer asks. */
+  requested(
+    { type, payload, from, peer }: InboundRequest<AnyType>,
+    respond: (outcome: Outcome) => void,
+  ): void {
+    if (!this.#parts.loop.isOpen) {
+      respond({ kind: "refusal", status: 500, text: "", authenticated: false });
+      return;
+    }
+    const exchange = this.#nextExchange();
+    this.#responders.set(exchange, respond);
+    this.#parts.loop.step({ kind: "request", exchange, type, payload, from, peer });
+  }
+
+  /** Sends bytes to one node; 0 ms is no limit. @param settle Called once, when it has ended. */
+  send(
+    to: string,
+    data: Uint8Array,
+    timeoutMs: number | undefined,
+    settle: (error: DsnError | undefined) => void,
+  ): void {
+    const operation = this.#nextExchange();
+    this.#sends.set(operation, (error) => {
+      this.#sends.delete(operation);
+      settle(error);
+    });
+    const limitMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs;
+    this.#parts.loop.step({ kind: "send", operation, to, data, timeoutMs: limitMs });
+  }
+
+  #nextExchange(): number {
+    this.#lastExchange += 1;
+    return this.#lastExchange;
+  }
+
+  #stored(done: Promise<unknown>): void {
+    done.catch((error: unknown) => {
+      const problem =
+        error instanceof DsnError
+          ? error
+          : new DsnError("DSN_IDENTITY_UNREADABLE", "Cannot write to the credentials folder", {
+              cause: error,
+            });
+      this.#parts.teller.warn(problem, false);
+    });
+  }
+
+  /** Something failed that should not. */
+  fault(error: unknown): void {
+    debug("fault: %o", error);
+    process.emitWarning(error instanceof Error ? error : new Error(String(error)));
+  }
+}
