@@ -57,6 +57,11 @@ export function createPlainSeal(): Seal {
   return { secret: false, seal: (plaintext) => plaintext, open: (sealed) => sealed };
 }
 
+/** The seal of a network. @param key 16 bytes, or undefined for a network without one. */
+export function createNetworkSeal(key: Uint8Array | undefined): Seal {
+  return key === undefined ? createPlainSeal() : createAesCbcSeal(key);
+}
+
 class AesCbcSeal implements Seal {
   readonly secret = true;
   readonly #key: Uint8Array;

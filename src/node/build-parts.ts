@@ -2,9 +2,8 @@
  * The parts that a node runs on unless it is given others: files, HTTP, perhaps datagrams.
  * @module
  */
-import { randomBytes } from "node:crypto";
 import type { Server } from "node:http";
-import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { createNetworkSeal } from "../crypto/aes-cbc-seal.ts";
 import { parseNetworkKey } from "../crypto/network-key.ts";
 import { loadSignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
@@ -43,9 +42,7 @@ export function buildParts(
     return { parts: { ...kept, carrier: given.carrier }, httpServer: undefined };
   }
   const networkKey = aesKey === undefined ? undefined : parseNetworkKey(aesKey);
-  const seal =
-    networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey, randomBytes);
-  const http = createHttpCarrier({ seal });
+  const http = createHttpCarrier({ seal: createNetworkSeal(networkKey) });
   const base = config.udp
     ? createDatagramsFirst({ http, udp: createUdp(config.thread, networkKey, notices), ...notices })
     : http;

@@ -59,7 +59,6 @@ export class Effects {
   }
 
   carryOut(effect: Effect): void {
-    const { carrier, store, peers, teller, loop, onLeft } = this.#parts;
     switch (effect.kind) {
       case "request":
         this.#request(effect);
@@ -71,7 +70,7 @@ export class Effects {
         // In the order of the effects: news that came before its answer is told before it. Writing
         // an answer is a system call that costs more than the step, and readers should not wait
         // for it. A DATA message is answered first, whatever the callback does (D17).
-        teller.after(() => respond(effect.outcome));
+        this.#parts.teller.after(() => respond(effect.outcome));
         break;
       }
       case "sign":
@@ -79,37 +78,37 @@ export class Effects {
         this.#crypto?.add(effect);
         break;
       case "pin":
-        this.#stored(store.savePin(effect.nodeId, effect.publicKey));
+        this.#stored(this.#parts.store.savePin(effect.nodeId, effect.publicKey));
         break;
       case "pin-native":
-        this.#stored(store.saveNative(effect.nodeId));
+        this.#stored(this.#parts.store.saveNative(effect.nodeId));
         break;
       case "end-session":
-        carrier.endSession?.(effect.nodeId);
+        this.#parts.carrier.endSession?.(effect.nodeId);
         break;
       case "unpin":
-        this.#stored(store.deletePin(effect.nodeId));
+        this.#stored(this.#parts.store.deletePin(effect.nodeId));
         break;
       case "mark":
-        this.#stored(store.saveMark(effect.version));
+        this.#stored(this.#parts.store.saveMark(effect.version));
         break;
       case "remember":
-        if (peers !== undefined) this.#stored(peers.save(effect.peers));
+        if (this.#parts.peers !== undefined) this.#stored(this.#parts.peers.save(effect.peers));
         break;
       case "datagrams":
-        carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);
+        this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);
         break;
       case "flush-soon":
-        loop.flushSoon();
+        this.#parts.loop.flushSoon();
         break;
       case "event":
-        teller.add(effect.event);
+        this.#parts.teller.add(effect.event);
         break;
       case "settled":
         this.#sends.get(effect.operation)?.(effect.error);
         break;
       case "left":
-        onLeft();
+        this.#parts.onLeft();
         break;
       case "fault":
         this.fault(effect.error);

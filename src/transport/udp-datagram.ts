@@ -70,6 +70,11 @@ export type DatagramToAsker = Challenge | AnswerDatagram;
 export type DatagramToAnswerer = Init | FirstDatagram | RequestDatagram;
 export type Datagram = DatagramToAsker | DatagramToAnswerer;
 
+/** To whom of both it goes is told by its kind alone. */
+export function isForAsker(datagram: Datagram): datagram is DatagramToAsker {
+  return datagram.kind === "challenge" || datagram.kind === "answer";
+}
+
 export function encodeInit(saltA: Uint8Array): Uint8Array {
   return start(KIND.init, HANDSHAKE_BYTES, saltA);
 }

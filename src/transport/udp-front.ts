@@ -6,31 +6,22 @@
  * other: what it says of the main loop proves no more than any datagram does.
  * @module
  */
-import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { createNetworkSeal } from "../crypto/aes-cbc-seal.ts";
 import { MessageType } from "../wire/message-type.ts";
 import { encodeBusy } from "../wire/ping.ts";
 import type { InboundRequest, Outcome, RequestHandler } from "./carrier.ts";
-import type { UdpLimits } from "./limits.ts";
-import type { After } from "./timers.ts";
 import { UdpAnswering } from "./udp-answering.ts";
 import type { DatagramToAnswerer } from "./udp-datagram.ts";
+import type { UdpOutside } from "./udp-outside.ts";
 import { UdpServing } from "./udp-serving.ts";
-import type { UdpEndpoint, UdpSend } from "./udp-switch.ts";
+import type { UdpEndpoint } from "./udp-switch.ts";
 
 /** A main loop that turned so lately answers for itself; milliseconds. */
 const FRESH_MS = 500;
 /** So long it may take; half of the shortest time after which an asker tries its session. */
 const PATIENCE_MS = 100;
 
-export interface UdpFrontOptions {
-  /** 16 bytes; undefined for a network without a key. */
-  readonly networkKey: Uint8Array | undefined;
-  readonly limits: UdpLimits;
-  /** Milliseconds on a clock that never steps back. */
-  readonly monotonicMs: () => number;
-  readonly after: After;
-  readonly randomBytes: (length: number) => Uint8Array;
-  readonly send: UdpSend;
+export interface UdpFrontOptions extends UdpOutside {
   /** Milliseconds since the main loop last turned. */
   readonly loopAgeMs: () => number;
   /**
@@ -49,7 +40,7 @@ export class UdpFront {
   constructor(options: UdpFrontOptions) {
     const { networkKey, limits, after, randomBytes } = options;
     this.#options = options;
-    const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
+    const seal = createNetworkSeal(networkKey);
     this.#serving = new UdpServing(seal, limits, after);
     this.#serving.listener = {
       onRequest: (request, respond) => this.#requested(request, respond),

@@ -3,26 +3,18 @@
  * chance are handed in. A simulation runs the same.
  * @module
  */
-import { createAesCbcSeal, createPlainSeal } from "../crypto/aes-cbc-seal.ts";
+import { createNetworkSeal } from "../crypto/aes-cbc-seal.ts";
 import type { Address, CarrierListener } from "./carrier.ts";
 import type { UdpLimits } from "./limits.ts";
-import type { After } from "./timers.ts";
 import { UdpAnswering } from "./udp-answering.ts";
 import { UdpAsking } from "./udp-asking.ts";
-import { decodeDatagram } from "./udp-datagram.ts";
+import { decodeDatagram, isForAsker } from "./udp-datagram.ts";
+import type { UdpOutside } from "./udp-outside.ts";
 import type { UdpPath } from "./udp-path.ts";
 import { UdpServing } from "./udp-serving.ts";
-import type { UdpEndpoint, UdpSend } from "./udp-switch.ts";
+import type { UdpEndpoint } from "./udp-switch.ts";
 
-export interface UdpStackOptions {
-  /** 16 bytes; undefined for a network without a key. */
-  readonly networkKey: Uint8Array | undefined;
-  readonly limits: UdpLimits;
-  /** Milliseconds on a clock that never steps back. */
-  readonly monotonicMs: () => number;
-  readonly after: After;
-  readonly randomBytes: (length: number) => Uint8Array;
-  readonly send: UdpSend;
+export interface UdpStackOptions extends UdpOutside {
   /** IP addresses of a host, those that our socket can send to; none when there are none. */
   readonly resolve: (host: string, onFound: (addresses: readonly string[]) => void) => void;
 }
@@ -45,7 +37,7 @@ export class UdpStack {
   constructor(options: UdpStackOptions) {
     const { networkKey, limits, after, randomBytes, monotonicMs, send } = options;
     this.limits = limits;
-    const seal = networkKey === undefined ? createPlainSeal() : createAesCbcSeal(networkKey);
+    const seal = createNetworkSeal(networkKey);
     const serving = new UdpServing(seal, limits, after);
     this.#serving = serving;
     this.#asking = new UdpAsking({ ...options, inFlightMax: limits.inFlightPerPeerMax });
@@ -79,19 +71,9 @@ export class UdpStack {
   /** Takes a datagram, whatever it may be. */
   receive(bytes: Uint8Array, source: UdpEndpoint): void {
     const datagram = decodeDatagram(bytes);
-    switch (datagram?.kind) {
-      case undefined:
-        break;
-      case "challenge":
-      case "answer":
-        this.#asking.receive(datagram);
-        break;
-      case "init":
-      case "first":
-      case "request":
-        this.#answering.receive(datagram, source);
-        break;
-    }
+    if (datagram === undefined) return;
+    if (isForAsker(datagram)) this.#asking.receive(datagram);
+    else this.#answering.receive(datagram, source);
   }
 
   /** Ends what we ask as closed. */

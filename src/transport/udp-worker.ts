@@ -10,7 +10,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { InboundRequest, Outcome } from "./carrier.ts";
 import { LoopBeat } from "./loop-beat.ts";
 import { patientAfter } from "./timers.ts";
-import { decodeDatagram } from "./udp-datagram.ts";
+import { decodeDatagram, isForAsker } from "./udp-datagram.ts";
 import { UdpFront } from "./udp-front.ts";
 import { openUdpSocket, type UdpSocket } from "./udp-socket.ts";
 import type { UdpEndpoint } from "./udp-switch.ts";
@@ -83,19 +83,9 @@ class UdpWorker {
 
   #receive(bytes: Uint8Array, source: UdpEndpoint): void {
     const datagram = decodeDatagram(bytes);
-    switch (datagram?.kind) {
-      case undefined:
-        break;
-      case "challenge":
-      case "answer":
-        if (this.#hasRoom) this.#tellCounted({ kind: "datagram", bytes: exactly(bytes), source });
-        break;
-      case "init":
-      case "first":
-      case "request":
-        this.#front.receive(datagram, source);
-        break;
-    }
+    if (datagram === undefined) return;
+    if (!isForAsker(datagram)) this.#front.receive(datagram, source);
+    else if (this.#hasRoom) this.#tellCounted({ kind: "datagram", bytes: exactly(bytes), source });
   }
 
   #hand({ type, payload, from }: InboundRequest, respond: (outcome: Outcome) => void): boolean {
