@@ -30,11 +30,10 @@ export class Dials {
 
   /** Waits for room. False when `namer` has named too many already. Else {@link leave} must follow. */
   *enter(namer: string): Flow<boolean> {
-    if (this.#open >= LIMITS.dialsMax) {
+    if (this.#open >= this.#kernel.roomFor(LIMITS.dialsMax)) {
       const queue = this.#waiting.get(namer) ?? [];
       if (queue.length >= LIMITS.dialsWaitingMax) return false;
       this.#waiting.set(namer, queue);
-      // Who leaves hands its place on: the count stays.
       yield* wait<void>((resume) => queue.push(() => resume()));
       return true;
     }
@@ -43,6 +42,15 @@ export class Dials {
   }
 
   leave(): void {
+    this.#open -= 1;
+    while (this.#open < this.#kernel.roomFor(LIMITS.dialsMax) && this.#waiting.size > 0) {
+      // Before it runs, which may end at once.
+      this.#open += 1;
+      this.#next();
+    }
+  }
+
+  #next(): void {
     for (const [namer, queue] of this.#waiting) {
       this.#waiting.delete(namer);
       const next = queue.shift();

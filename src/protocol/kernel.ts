@@ -49,6 +49,12 @@ const LATE_SLACK_MS = 1_000;
 /** A process that gets to its timers so much too late is slow itself. */
 const LATE_MS = 250;
 
+/** A process that is so late all the time shares its machine with too many. */
+const OVERLOADED_MS = 100;
+
+/** Two that end are worth more than sixteen that run out of time. */
+const WHILE_LATE = 2;
+
 /** An answer waits for the processor a few times on its way. */
 const LATENESS_PER_REQUEST = 8;
 
@@ -140,7 +146,7 @@ export class Kernel {
     payload: Uint8Array,
     { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestOptions,
   ): { readonly timeoutMs: number; readonly lateMs: number } {
-    const waitsMs = timeoutMs + this.latenessMs * LATENESS_PER_REQUEST;
+    const waitsMs = Math.round(timeoutMs + this.latenessMs * LATENESS_PER_REQUEST);
     const lateMs = this.now.monotonicMs + waitsMs + LATE_SLACK_MS;
     return { timeoutMs: waitsMs, lateMs: takesLate === true ? Infinity : lateMs };
   }
@@ -151,6 +157,16 @@ export class Kernel {
    */
   get latenessMs(): number {
     return this.#lateness.at(this.now.monotonicMs);
+  }
+
+  /** Of `most` things at once, how many this machine has time for. */
+  roomFor(most: number): number {
+    return this.isLate ? Math.min(most, WHILE_LATE) : most;
+  }
+
+  /** Whether this machine has no time for anything that could be left undone. */
+  get isLate(): boolean {
+    return this.latenessMs >= OVERLOADED_MS;
   }
 
   #expect(lateMs: number, onReply: (reply: Reply) => void): number {

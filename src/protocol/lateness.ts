@@ -1,9 +1,9 @@
 /** Less than this is how timers are, and says nothing. */
 const USUAL_MS = 20;
 /** In so many milliseconds half of it is forgotten. */
-const HALF_LIFE_MS = 1_000;
+const HALF_LIFE_MS = 3_000;
 /** A machine that slept is not slow: more than this does not count. */
-const MOST_MS = 500;
+const MOST_MS = 1_000;
 
 /** How late timers have been lately: the worst, half of it forgotten each second. */
 export class Lateness {

@@ -171,10 +171,11 @@ export class Liveness {
 
   /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
   *#careThroughOthers(member: Member): Flow {
+    if (this.#kernel.isLate) return;
     const proved = yield* this.#relays.reach(member);
     if (proved || member.status !== "relayed") return;
     const { monotonicMs } = this.#kernel.now;
-    const aliveMs = Math.max(member.provenMs, member.sinceMs);
+    const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
     if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
     if (isUnproven(member)) {
       this.#members.removeUnproven(member);

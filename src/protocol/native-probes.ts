@@ -116,7 +116,7 @@ export class NativeProbes {
   *#firstTries(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
     const { kernel } = this.#parts;
     const byDatagram = this.#question.asksByDatagram(member);
-    const firstTryMs = firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs;
+    const firstTryMs = Math.round(firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
       this.#suspicions.noteFirstTry(true);
       // Only what answers on a session is reached again.

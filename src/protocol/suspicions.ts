@@ -115,7 +115,8 @@ export class Suspicions {
     const dueMs = Math.max(sinceMs, kernel.lastLateMs) + lastsMs;
     kernel.after(Math.max(0, dueMs - kernel.now.monotonicMs), () => {
       if (this.#isOver(suspicion)) return;
-      const onTime = kernel.now.monotonicMs - Math.max(sinceMs, kernel.lastLateMs) >= lastsMs;
+      const heardMs = Math.max(sinceMs, kernel.lastLateMs);
+      const onTime = kernel.now.monotonicMs - heardMs >= lastsMs && !kernel.isLate;
       const isDue = onTime && suspicion.reachedByOthers !== undefined;
       if (isDue) suspicion.end(false);
       else kernel.after(TRY_MS, () => this.#awaitVerdict(suspicion));

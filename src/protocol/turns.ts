@@ -36,9 +36,8 @@ export class Turns {
 
   /** Waits until it is the turn of that attempt; {@link Turn.end} must follow. */
   *take(turn: Turn): Flow {
-    if (this.#taken >= LIMITS.attemptsMax) {
+    if (this.#taken >= this.#kernel.roomFor(LIMITS.attemptsMax)) {
       this.#waiting.add(turn);
-      // Who ends hands its place on: the count stays.
       yield* wait<void>((resume) => {
         turn.resume = () => resume();
       });
@@ -57,13 +56,14 @@ export class Turns {
   }
 
   #next(): void {
-    const next = this.#choose();
-    if (next === undefined) {
-      this.#taken -= 1;
-      return;
+    this.#taken -= 1;
+    while (this.#taken < this.#kernel.roomFor(LIMITS.attemptsMax)) {
+      const next = this.#choose();
+      if (next === undefined) return;
+      this.#waiting.delete(next);
+      this.#taken += 1;
+      next.resume?.();
     }
-    this.#waiting.delete(next);
-    next.resume?.();
   }
 
   /**
