@@ -57,10 +57,12 @@ export class Joining {
 
   /**
    * Keeps trying to reach a member that is not present, starting now. In a large network its
-   * neighbours do, and the others look for it now and then.
+   * neighbours do, and the others look for it now and then; one that others reach, and we do not, is
+   * nobody else's concern.
    */
   pursue(member: Member): void {
-    if (this.#isOurs(member) || member.status === "joining") this.#pursuits.pursue(member);
+    const isOnlyOurs = member.status === "joining" || member.status === "relayed";
+    if (isOnlyOurs || this.#isOurs(member)) this.#pursuits.pursue(member);
   }
 
   /** Whether we are about to call it, because others name it. */
