@@ -42,7 +42,7 @@ export class Joining {
     const remembered = new Remembered(parts, this.#meetings, turns, (at) =>
       this.#bootstrap.noteJoined(at),
     );
-    this.#bootstrap = new Bootstrap(parts, this.#meetings, remembered);
+    this.#bootstrap = new Bootstrap(parts, this.#meetings, remembered, turns);
   }
 
   /** Joins through these nodes, and those of an earlier life, and goes on trying. */
