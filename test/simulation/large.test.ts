@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { Simulation } from "../../src/testing/index.ts";
+import { MessageType } from "../../src/wire/message-type.ts";
 import { comings, partition, seenBy, sentDuring } from "./stories.ts";
 
 const MINUTE_MS = 60_000;
@@ -180,6 +181,30 @@ describe("A large network", () => {
     for (const node of simulation.nodes.values()) {
       expect(simulation.sessions.inUse(node, MINUTE_MS), node.name).toBeLessThanOrEqual(20);
     }
+    simulation.verify();
+  });
+
+  it("one of which wakes greets few at once, and none leaves for it", () => {
+    const simulation = formed(14, 0);
+    simulation.pause("n13");
+    simulation.run(20_000);
+    const others = all(simulation, "n13");
+    let hellos = 0;
+    for (const node of others) {
+      const receive = node.receive.bind(node);
+      node.receive = (request, respond) => {
+        const isHello = request.type === MessageType.HELLO;
+        if (isHello && request.from === simulation.addressOf("n13")) hellos += 1;
+        receive(request, respond);
+      };
+    }
+    simulation.resume("n13");
+    simulation.run(3_000);
+    // Its six neighbours, some of them once more, and a look at a few others.
+    expect(hellos).toBeGreaterThan(0);
+    expect(hellos).toBeLessThanOrEqual(16);
+    simulation.converge(10_000);
+    for (const { name } of others) expect(comings(simulation.node("n13"), name)).toEqual(["join"]);
     simulation.verify();
   });
 
