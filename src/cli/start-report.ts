@@ -218,20 +218,29 @@ export class JsonReport implements Report {
 }
 
 /** Tells a report what happens on a server, from now on. */
-export function connect(server: DSNodeServer, report: Report): void {
+export function connect(server: Pick<DSNodeServer, "on" | "remotePeers">, report: Report): void {
   server.on("joined", (event) => report.joined(event, server.remotePeers()));
   server.on("peer:join", (peer) => report.peerJoined(peer));
   server.on("peer:leave", (peer) => report.peerLeft(peer));
   server.on("isolated", (event) => report.isolated(event));
   server.on("connected", (event) => report.connected(event));
-  server.on("peer:status", (peer) => {
-    if (peer.status === "busy" || (peer.before === "busy" && peer.status === "alive")) {
-      report.peerBusy(peer);
-    }
-  });
+  connectBusy(server, report);
   server.on("state:update", (change) => report.changed(change));
   server.on("data", (message) => report.received(message));
   server.on("warning", (warning) => report.warned(warning));
+}
+
+/** Once when it begins and once when it ends: on bad links a busy peer is suspected in between. */
+function connectBusy(server: Pick<DSNodeServer, "on">, report: Report): void {
+  const busy = new Set<string>();
+  server.on("peer:leave", ({ nodeId }) => busy.delete(nodeId));
+  server.on("peer:status", (peer) => {
+    const { nodeId, status } = peer;
+    const begins = status === "busy" && !busy.has(nodeId);
+    const ends = status === "alive" && busy.delete(nodeId);
+    if (begins) busy.add(nodeId);
+    if (begins || ends) report.peerBusy(peer);
+  });
 }
 
 function peerFields({ nodeId, endpoint, fingerprint }: PeerInfo): object {

@@ -12,6 +12,7 @@ import type { Member } from "./member.ts";
 import { createPauses } from "./pauses.ts";
 import type { RememberedPeer } from "./peer-memory.ts";
 import type { Remembered } from "./remembered.ts";
+import { Turn, type Turns } from "./turns.ts";
 
 /** Whoever starts waits no longer for peers of an earlier life, which may all be gone. */
 const REMEMBERED_MS = 2_500;
@@ -20,6 +21,7 @@ export class Bootstrap {
   readonly #parts: JoiningParts;
   readonly #meetings: Meetings;
   readonly #remembered: Remembered;
+  readonly #turns: Turns;
   /** Why each endpoint did not let us in at the last attempt. */
   readonly #troubles = new Map<string, DsnError>();
   /** Who answered at an endpoint: a name leads to a member that we call by its number. */
@@ -30,10 +32,11 @@ export class Bootstrap {
   /** Which reasons were told last: told again when they change, not each time they repeat. */
   #told = "";
 
-  constructor(parts: JoiningParts, meetings: Meetings, remembered: Remembered) {
+  constructor(parts: JoiningParts, meetings: Meetings, remembered: Remembered, turns: Turns) {
     this.#parts = parts;
     this.#meetings = meetings;
     this.#remembered = remembered;
+    this.#turns = turns;
   }
 
   /** @param remembered Peers of an earlier life, newest first: tried when all others have been. */
@@ -64,9 +67,21 @@ export class Bootstrap {
         pause.reset();
         continue;
       }
-      const done = yield* this.#joinThrough(endpoint);
+      const done = yield* this.#tryAgain(endpoint);
       if (done === "ourselves") return;
       if (done === "joined") pause.reset();
+    }
+  }
+
+  /** The first attempts are all at once; these share their room with all that seek somebody. */
+  *#tryAgain(endpoint: Address): Flow<"joined" | "failed" | "ourselves"> {
+    const turn = new Turn(true);
+    yield* this.#turns.take(turn);
+    try {
+      // Others may have brought it meanwhile.
+      return this.#knownAt(endpoint) ? "joined" : yield* this.#joinThrough(endpoint);
+    } finally {
+      turn.end();
     }
   }
 

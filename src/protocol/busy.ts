@@ -29,6 +29,11 @@ export function countsByDatagram({ vouchedMs }: Member, nowMs: number): boolean 
   return nowMs - vouchedMs < VOUCHED_MS;
 }
 
+/** Whether its worker has said so last, and counts. */
+export function isBusy(member: Member, nowMs: number): boolean {
+  return member.busySinceMs !== undefined && countsByDatagram(member, nowMs);
+}
+
 /** Whether somebody answers for the member while its program does not. */
 export function hasWorker({ native }: Member): boolean {
   return native?.features.includes(BUSY_FEATURE) === true;
@@ -72,7 +77,8 @@ export class BusyNodes {
     this.#waiting.add(member);
     this.#kernel.after(AGAIN_MS, () => {
       this.#waiting.delete(member);
-      if (member.busySinceMs !== undefined) this.#probe(member);
+      // A word on its session says that it goes on; only an answer shows it as alive.
+      if (member.busySinceMs !== undefined || member.status === "busy") this.#probe(member);
     });
   }
 }

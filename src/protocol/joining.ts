@@ -42,7 +42,7 @@ export class Joining {
     const remembered = new Remembered(parts, this.#meetings, turns, (at) =>
       this.#bootstrap.noteJoined(at),
     );
-    this.#bootstrap = new Bootstrap(parts, this.#meetings, remembered);
+    this.#bootstrap = new Bootstrap(parts, this.#meetings, remembered, turns);
   }
 
   /** Joins through these nodes, and those of an earlier life, and goes on trying. */
@@ -57,10 +57,12 @@ export class Joining {
 
   /**
    * Keeps trying to reach a member that is not present, starting now. In a large network its
-   * neighbours do, and the others look for it now and then.
+   * neighbours do, and the others look for it now and then; one that others reach, and we do not, is
+   * nobody else's concern.
    */
   pursue(member: Member): void {
-    if (this.#isOurs(member) || member.status === "joining") this.#pursuits.pursue(member);
+    const isOnlyOurs = member.status === "joining" || member.status === "relayed";
+    if (isOnlyOurs || this.#isOurs(member)) this.#pursuits.pursue(member);
   }
 
   /** Whether we are about to call it, because others name it. */

@@ -136,8 +136,12 @@ export class Meetings {
 
   /** Asks a member for its list and dials whoever is new. */
   *listen(member: Member, endpoint: Address): Flow {
-    // Links tell of those who come, and comparing shows whom they have missed.
-    if (speaksNative(member) && this.#parts.overlay.isSparse) return;
+    if (speaksNative(member) && this.#parts.overlay.isSparse) {
+      // Links tell of those who come, and comparing shows whom they have missed. What its list said
+      // of us while the network was small would make us call at each tick.
+      member.seesUs = undefined;
+      return;
+    }
     if (speaksNative(member)) {
       const { reply, named } = yield* this.#parts.directory.ask(member);
       if (reply.kind === "answer") yield* this.heard(member, named);

@@ -135,6 +135,7 @@ export class NativeProbes {
     // A connection that ended is no sign of much work.
     const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
     if (!busy || !stands()) return failure;
+    if (byDatagram) this.#suspicions.noteFirstTry(false);
     this.#lives(member);
     return undefined;
   }

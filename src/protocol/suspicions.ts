@@ -7,6 +7,7 @@
  * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018): suspicion, local health.
  * @module
  */
+import { isBusy } from "./busy.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
@@ -23,6 +24,11 @@ const SESSION_TRY_MS = 1_500;
 const ROUND_MS = 1_000;
 /** A program that computes for three seconds answers nobody meanwhile, and is not dead. */
 const SILENCE_MS = 3_100;
+/**
+ * A busy program answers on no session, so only datagrams speak for it; and once some were lost,
+ * their way begins anew, which takes seconds on a bad link. If it dies, its connections say so.
+ */
+const BUSY_SILENCE_MS = 10_000;
 /** A machine that refuses connections runs no such process, unless a firewall does. */
 const REFUSALS = 3;
 const QUICK_PAUSE_MS = 50;
@@ -125,7 +131,9 @@ export class Suspicions {
 
   #lastsMs(member: Member): number {
     const tries = Math.log(FALSE_VERDICTS) / Math.log(1 - this.#answeredShare);
-    const wantedMs = Math.max(SILENCE_MS, Math.ceil(tries) * TRY_MS, this.#parts.holdMs(member));
+    const { kernel, holdMs } = this.#parts;
+    const silenceMs = isBusy(member, kernel.now.monotonicMs) ? BUSY_SILENCE_MS : SILENCE_MS;
+    const wantedMs = Math.max(silenceMs, Math.ceil(tries) * TRY_MS, holdMs(member));
     return Math.min(SUSPICION_MS_MAX, wantedMs);
   }
 

@@ -36,6 +36,8 @@ interface End {
   /** What it sends. */
   readonly stream: SimStream;
   readonly asks: Set<SimAsk>;
+  /** When something came last; before that, when it began. */
+  heardMs: number;
   /** It asked, and nothing has come since. */
   silentSinceMs: number | undefined;
   /** Nothing came for long: the next request dials anew. */
@@ -57,7 +59,7 @@ export class SimSession {
     this.dialler = dialler.node;
     this.acceptor = acceptor.node;
     this.sinceMs = sinceMs;
-    this.#ends = [newEnd(dialler), newEnd(acceptor)];
+    this.#ends = [newEnd(dialler, sinceMs), newEnd(acceptor, sinceMs)];
   }
 
   at(node: SimNode): End {
@@ -74,15 +76,20 @@ export class SimSession {
   }
 
   /** Something came to this end. */
-  heard(node: SimNode): void {
+  heard(node: SimNode, nowMs: number): void {
     const end = this.at(node);
+    end.heardMs = nowMs;
     end.silentSinceMs = undefined;
     end.doubted = false;
   }
 }
 
-function newEnd({ node, stream }: { readonly node: SimNode; readonly stream: SimStream }): End {
-  return { node, stream, asks: new Set(), silentSinceMs: undefined, doubted: false, closed: false };
+function newEnd(
+  { node, stream }: { readonly node: SimNode; readonly stream: SimStream },
+  heardMs: number,
+): End {
+  const asks = new Set<SimAsk>();
+  return { node, stream, asks, heardMs, silentSinceMs: undefined, doubted: false, closed: false };
 }
 
 export function provenPeer({ nodeId, disk, core }: SimNode): ProvenPeer {

@@ -169,7 +169,7 @@ export class SimSessions {
   #hears(session: SimSession, node: SimNode): boolean {
     const { network, nodeAt } = this.#world;
     if (node.running && !session.at(node).closed) {
-      session.heard(node);
+      session.heard(node, this.#world.clock.nowMs);
       return true;
     }
     // A machine that is down says nothing.
@@ -297,6 +297,16 @@ export class SimSessions {
     if (to.peer !== undefined && !isPeer(target, to.peer)) return ELSEWHERE;
     const refusal = target.core.refusalOf(provenPeer(from));
     return refusal && { kind: "refused", status: refusal.status, text: refusal.text };
+  }
+
+  /**
+   * How many sessions a process has that something came on within that time. A real one ends those
+   * that rest for longer; here they stay open, which costs nothing.
+   */
+  inUse(node: SimNode, withinMs: number): number {
+    const sinceMs = this.#world.clock.nowMs - withinMs;
+    const sessions = [...(this.#open.get(node)?.values() ?? [])];
+    return sessions.filter((session) => session.at(node).heardMs >= sinceMs).length;
   }
 
   // ---- which there are, and their ends --------------------------------------------------------

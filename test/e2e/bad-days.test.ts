@@ -87,6 +87,35 @@ describe.concurrent("Bad days", () => {
     expect(c.leaves()).toEqual([]);
   });
 
+  it("one that is stopped for 8 s is gone once and back once, has its state, and accuses nobody", async ({
+    net,
+  }) => {
+    const nodes = await network(net, "a", "b", "c");
+    const [a, b, c] = nodes as [ProcessNode, ProcessNode, ProcessNode];
+    for (const node of nodes) await node.write({ k: `of ${node.nodeId}` });
+    const isRead = async () => {
+      for (const node of nodes) {
+        for (const { nodeId } of nodes) expect(await node.read(nodeId, "k")).toBe(`of ${nodeId}`);
+      }
+    };
+    await eventually(isRead);
+    const before = c.of("peer:status").length;
+    c.pause();
+    await sleep(8_000);
+    for (const node of [a, b]) expect(node.leaves()).toEqual(["c"]);
+    c.resume();
+    await eventually(async () => {
+      await everybodyListsEverybody(nodes);
+      await isRead();
+    });
+    const verdicts = c.of("peer:status").slice(before);
+    expect(verdicts.map(({ payload }) => `${payload.nodeId} ${payload.status}`)).toEqual([]);
+    await throughout(2 * TICK_MS, isRead);
+    expect([a.leaves(), a.joins()]).toEqual([["c"], ["b", "c", "c"]]);
+    expect([b.leaves(), b.joins()]).toEqual([["c"], ["a", "c", "c"]]);
+    expect(c.leaves()).toEqual([]);
+  });
+
   it("a killed process is noticed, and its restart is healed", async ({ net }) => {
     const a = await net.process({ nodeId: "a" }, REAL);
     const config = {

@@ -16,6 +16,7 @@ import { decodeHelloBlock, encodeBlockBody, encodeHelloBlock } from "../../src/w
 import { JsonLimitError } from "../../src/wire/json-reader.ts";
 import { isNodeId, isOwnNodeId } from "../../src/wire/node-id.ts";
 import { decodePeers, encodePeers, peersSignedPart } from "../../src/wire/peers.ts";
+import { decodeBusy, encodeBusy } from "../../src/wire/ping.ts";
 import { canonicalJson, decodeEntries, encodeEntries } from "../../src/wire/python-json.ts";
 import { decodeStatePacket, encodeStatePacket } from "../../src/wire/state-packet.ts";
 import { CORPUS } from "./corpus.ts";
@@ -86,7 +87,17 @@ export const DECODERS: readonly DecoderTarget[] = [
     long: CORPUS.longNames,
     check: checkNames,
   },
+  { name: "busy", corpus: [0, 1, 999, 2 ** 32 - 1].map(encodeBusy), check: checkBusy },
 ];
+
+/** Any answer to a PING says something; what is too short, that the program answered itself. */
+function checkBusy(bytes: Uint8Array): Verdict {
+  const ms = decodeBusy(bytes);
+  demand((ms === undefined) === bytes.length < 4, "too short, and read; or long enough, and not");
+  if (ms === undefined) return "refused";
+  demand(sameBytes(encodeBusy(ms), bytes.subarray(0, 4)), "what was read is not what came");
+  return "read";
+}
 
 /** Reads whatever its own bytes say, and writes it again. */
 function checkReader(bytes: Uint8Array): Verdict {

@@ -47,7 +47,7 @@ describe("A program that is busy", () => {
         () => OTHERS.every((name) => statusOf(simulation, name, "b") === "alive"),
         5 * SECOND_MS,
       );
-      expect(backMs).toBeLessThan(2 * SECOND_MS);
+      expect(backMs).toBeLessThan(SECOND_MS);
       expect(seenBy(simulation, "b", "a", "k")).toBe("during");
       happyEnd(simulation);
       for (const name of OTHERS) {
@@ -82,10 +82,11 @@ describe("A program that is busy", () => {
     happyEnd(simulation);
   });
 
-  it("leaves nobody on links that lose one of ten", () => {
-    for (let seed = 1; seed <= 6; seed += 1) {
+  it("leaves nobody on links that lose three of ten", () => {
+    // In the last two the way by datagram was lost for 3 s.
+    for (const seed of [1, 2, 3, 4, 26, 47]) {
       const simulation = network(THREAD, { seed });
-      simulation.network.lossRate = 0.1;
+      simulation.network.lossRate = 0.3;
       simulation.run(20 * SECOND_MS);
       simulation.stall("b");
       simulation.run(20 * SECOND_MS);

@@ -4,8 +4,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { Simulation } from "../../src/testing/index.ts";
+import { MessageType } from "../../src/wire/message-type.ts";
 import { comings, partition, seenBy, sentDuring } from "./stories.ts";
 
+const MINUTE_MS = 60_000;
 const COUNT = 40;
 const NAMES = Array.from({ length: COUNT }, (_, index) => `n${index}`);
 const [FIRST = "", SECOND = ""] = NAMES;
@@ -69,7 +71,8 @@ describe("A large network", () => {
         simulation.run(500);
       });
       const { ["STATES"]: states = 0, ["OFFER"]: offers = 0 } = sent;
-      expect(states + offers).toBeLessThanOrEqual(20);
+      // Six links, each with a version, a proof and an offer; what joiners still owe each other.
+      expect(states + offers).toBeLessThanOrEqual(24);
     }
     simulation.verify();
   });
@@ -142,6 +145,66 @@ describe("A large network", () => {
         expect(comings(simulation.node(name), other)).toEqual(["join", "leave", "join"]);
       }
     }
+    simulation.verify();
+  });
+
+  it("reaches again whom others alone reached, neighbours or not", () => {
+    const simulation = formed(12, 0);
+    const lost = NAMES.slice(5, 15);
+    const statuses = () => lost.map((name) => simulation.node(FIRST).core.member(name)?.status);
+    partition(simulation, [FIRST], lost);
+    const isLost = () => statuses().every((status) => status === "relayed");
+    expect(simulation.runUntil(isLost, 60_000)).toBeDefined();
+    simulation.network.heal();
+    const isBack = () => statuses().every((status) => status === "alive");
+    expect(simulation.runUntil(isBack, 60_000)).toBeLessThan(15_000);
+    simulation.verify();
+  });
+
+  it("that has settled keeps few sessions, and compares once a tick", () => {
+    const simulation = new Simulation({ seed: 13, lossRate: 0.01, settings: { meshMax: 24 } });
+    const names = Array.from({ length: 48 }, (_, index) => `n${index}`);
+    for (const [index, name] of names.entries()) {
+      const join = index === 0 ? [] : [FIRST];
+      simulation.clock.in(20 * index, () =>
+        simulation.add(name, { join, sessions: true, datagrams: true }),
+      );
+    }
+    simulation.run(1_000);
+    simulation.converge(20_000);
+    simulation.run(10_000);
+    const digests = () => simulation.traffic.byKind().get("frame DIGEST")?.count ?? 0;
+    const before = digests();
+    simulation.run(MINUTE_MS);
+    expect((digests() - before) / names.length).toBeLessThan(25);
+    // Ten to neighbours, and those of the last minute that were for one message.
+    for (const node of simulation.nodes.values()) {
+      expect(simulation.sessions.inUse(node, MINUTE_MS), node.name).toBeLessThanOrEqual(20);
+    }
+    simulation.verify();
+  });
+
+  it("one of which wakes greets few at once, and none leaves for it", () => {
+    const simulation = formed(14, 0);
+    simulation.pause("n13");
+    simulation.run(20_000);
+    const others = all(simulation, "n13");
+    let hellos = 0;
+    for (const node of others) {
+      const receive = node.receive.bind(node);
+      node.receive = (request, respond) => {
+        const isHello = request.type === MessageType.HELLO;
+        if (isHello && request.from === simulation.addressOf("n13")) hellos += 1;
+        receive(request, respond);
+      };
+    }
+    simulation.resume("n13");
+    simulation.run(3_000);
+    // Its six neighbours, some of them once more, and a look at a few others.
+    expect(hellos).toBeGreaterThan(0);
+    expect(hellos).toBeLessThanOrEqual(16);
+    simulation.converge(10_000);
+    for (const { name } of others) expect(comings(simulation.node("n13"), name)).toEqual(["join"]);
     simulation.verify();
   });
 

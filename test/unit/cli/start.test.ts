@@ -1,11 +1,13 @@
+import { EventEmitter } from "node:events";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { keyId } from "../../../src/cli/key-file.ts";
 import { Output } from "../../../src/cli/output.ts";
 import { stopOnSignals } from "../../../src/cli/signals.ts";
 import { defaultCredentialDir, defaultId } from "../../../src/cli/start-options.ts";
-import { HumanReport } from "../../../src/cli/start-report.ts";
+import { connect, HumanReport, JsonReport } from "../../../src/cli/start-report.ts";
 import { PROTOCOL, packageVersion } from "../../../src/cli/version.ts";
 import { networkKeyId, parseNetworkKey } from "../../../src/crypto/network-key.ts";
+import { Endpoint } from "../../../src/node/endpoint.ts";
 import { PROTOCOL_VERSION } from "../../../src/wire/message-type.ts";
 import { isOwnNodeId } from "../../../src/wire/node-id.ts";
 
@@ -100,6 +102,78 @@ describe("HumanReport", () => {
       "14:02:11  data    node-2  2 bytes  ff 00",
       `14:02:11  data    node-2  100 bytes  ${"fe ".repeat(24)}…`,
     ]);
+  });
+});
+
+describe("A peer whose program is busy", () => {
+  const endpoint = new Endpoint("10.0.0.2", 8_000);
+
+  /** What both reports say of a peer that goes through these. */
+  function told(...steps: readonly (readonly [before: string, status: string, busyMs?: number])[]) {
+    const written = { lines: "", json: "" };
+    const outputOf = (name: keyof typeof written) => {
+      const write = (text: string) => {
+        written[name] += text;
+      };
+      return new Output({}, { write }, { write }, {});
+    };
+    const node = new EventEmitter();
+    const server = {
+      on: (name: string, listener: (event: unknown) => void) => node.on(name, listener),
+      remotePeers: () => [],
+    } as unknown as Parameters<typeof connect>[0];
+    const clock = () => new Date(Date.UTC(2026, 0, 1, 14, 2, 11));
+    connect(server, new HumanReport(outputOf("lines"), clock));
+    connect(server, new JsonReport(outputOf("json"), clock));
+    for (const [before, status, busyMs] of steps) {
+      const peer = { nodeId: "node-2", endpoint, fingerprint: "ab", before, status, busyMs };
+      node.emit("peer:status", peer);
+      if (status === "down") node.emit("peer:leave", peer);
+    }
+    const split = (text: string) => text.split("\n").slice(0, -1);
+    const lines = split(written.lines).map((line) => line.slice("14:02:11  ".length));
+    return { lines, json: split(written.json).map((line) => JSON.parse(line) as unknown) };
+  }
+  const BEGINS =
+    "busy    node-2  its program has answered nothing for 1.6 s; it lives, a worker says";
+  const ENDS = "busy    node-2  answers itself again";
+
+  it("is told when it begins and when it ends", () => {
+    const { lines, json } = told(["alive", "busy", 1_640], ["busy", "alive"]);
+    expect(lines).toEqual([BEGINS, ENDS]);
+    const common = {
+      type: "peer:status",
+      at: "2026-01-01T14:02:11.000Z",
+      node: "node-2",
+      endpoint: "10.0.0.2:8000",
+      fingerprint: "ab",
+    };
+    expect(json).toEqual([
+      { ...common, status: "busy", before: "alive", busyMs: 1_640 },
+      { ...common, status: "alive", before: "busy" },
+    ]);
+  });
+
+  it("is told once though it is suspected meanwhile, and so is its end", () => {
+    const steps = [
+      ["alive", "busy", 1_640],
+      ["busy", "suspect"],
+      ["suspect", "busy", 9_000],
+      ["busy", "suspect"],
+      ["suspect", "alive"],
+    ] as const;
+    expect(told(...steps).lines).toEqual([BEGINS, ENDS]);
+  });
+
+  it("that leaves is busy no more, and one that was only suspected is not told of", () => {
+    const steps = [
+      ["alive", "busy", 1_640],
+      ["busy", "down"],
+      ["down", "alive"],
+      ["alive", "suspect"],
+      ["suspect", "alive"],
+    ] as const;
+    expect(told(...steps).lines).toEqual([BEGINS, "leave   node-2"]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Getting in: every bootstrap node, again and again, and one warning that says why not. */
 import { describe, expect, it } from "vitest";
+import { LIMITS } from "../../../src/protocol/settings.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { answered, LoneCore, PORT, Puppet } from "./lone-core.ts";
 import { callsTo, Native, replyAll, silence, unreachable } from "./native.ts";
@@ -64,6 +65,35 @@ describe("Joining", () => {
     }
     expect(told(core)).toContain("DSN_NO_BOOTSTRAP DSN_UNREACHABLE");
     expect(told(core)).toContain("DSN_NO_BOOTSTRAP DSN_NOT_DSN");
+  });
+
+  it("calls many that are silent again a few at once, and each in its turn", () => {
+    const many = Array.from({ length: 200 }, (_, index) => `10.0.1.${index + 1}`);
+    const core = joining(...many);
+    expect(core.open).toHaveLength(200);
+    for (const address of many) replyAll(core, address, silence);
+    const called = new Set<string>();
+    for (let step = 0; step < 300; step += 1) {
+      core.run(500);
+      expect(core.open.length).toBeLessThanOrEqual(LIMITS.attemptsMax);
+      for (const { to } of core.open) called.add(to.address);
+      if (step % 4 === 3) for (const call of [...core.open]) core.reply(call, silence);
+    }
+    expect(called.size).toBe(200);
+  });
+
+  it("calls many that refuse again one after the other: nobody waits for those that have failed", () => {
+    const many = Array.from({ length: 200 }, (_, index) => `10.0.1.${index + 1}`);
+    const core = joining(...many);
+    const called = new Set<string>();
+    for (let step = 0; step < 30; step += 1) {
+      for (const call of [...core.open]) {
+        if (step > 0) called.add(call.to.address);
+        core.reply(call, unreachable);
+      }
+      core.run(100);
+    }
+    expect(called.size).toBe(200);
   });
 
   it("without bootstrap nodes has nothing to try, and nothing to warn of", () => {

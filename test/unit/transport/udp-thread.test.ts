@@ -1,14 +1,21 @@
 /** A socket in a worker thread: what comes of one that does not start, or ends. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { DsnError } from "../../../src/errors.ts";
+import { DEFAULT_UDP_LIMITS } from "../../../src/transport/limits.ts";
+import { LoopBeat } from "../../../src/transport/loop-beat.ts";
 import { UdpCarrier } from "../../../src/transport/udp-carrier.ts";
+import { ASSOCIATION_BYTES, encodeSealedHead } from "../../../src/transport/udp-datagram.ts";
 import type { UdpPath } from "../../../src/transport/udp-path.ts";
 import { createThreadOpener } from "../../../src/transport/udp-thread.ts";
+import type { FromWorker, ThreadSetup } from "../../../src/transport/udp-thread-messages.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeBusy, PING_REQUEST } from "../../../src/wire/ping.ts";
 import { eventually } from "../../helpers/eventually.ts";
@@ -139,3 +146,67 @@ describe("A UDP socket in a worker thread", () => {
     }
   });
 });
+
+describe("What waits at a main loop that does not turn", () => {
+  it("is bounded: the worker drops what comes then, and passes on again once that is taken", async () => {
+    const { worker, beat, port, told } = await openWorker();
+    const socket = createSocket("udp4");
+    const flood = async (count: number) => {
+      for (let index = 0; index < count; index += 1) {
+        await new Promise((sent) => socket.send(answerOf(index), port, HOST, sent));
+      }
+    };
+    try {
+      await flood(3 * WAITING_MAX);
+      // Whatever the system itself lost: what comes now is there to be dropped.
+      await eventually(async () => {
+        await flood(50);
+        expect(told).toHaveLength(WAITING_MAX);
+      });
+      await flood(200);
+      for (let taken = 0; taken < 10; taken += 1) beat.take();
+      await eventually(async () => {
+        await flood(1);
+        expect(told).toHaveLength(WAITING_MAX + 10);
+      });
+      // What came first is kept, what came later is lost, as datagrams may be.
+      const [first] = told;
+      if (first?.kind !== "datagram") throw new Error(`told of a ${first?.kind}`);
+      expect(Buffer.compare(first.bytes, answerOf(0))).toBe(0);
+    } finally {
+      socket.close();
+      worker.postMessage({ kind: "close" });
+      await once(worker, "exit");
+    }
+  });
+});
+
+/** As the worker has it. */
+const WAITING_MAX = 1_024;
+
+/** A real worker, whose main loop a test plays. */
+async function openWorker() {
+  const beat = new LoopBeat();
+  const setup: ThreadSetup = {
+    at: { address: HOST, port: 0 },
+    networkKey: KEY,
+    limits: DEFAULT_UDP_LIMITS,
+    beat: beat.memory,
+  };
+  const script = new URL("../../../dist/transport/udp-worker.js", import.meta.url);
+  const worker = new Worker(script, { workerData: setup });
+  const told: FromWorker[] = [];
+  const port = await new Promise<number>((bound) => {
+    worker.on("message", (message: FromWorker) => {
+      if (message.kind === "bound") bound(message.at.port);
+      else told.push(message);
+    });
+  });
+  return { worker, beat, port, told };
+}
+
+/** An ANSWER by its head: the worker passes it on unopened. */
+function answerOf(counter: number): Uint8Array {
+  const head = encodeSealedHead("answer", new Uint8Array(ASSOCIATION_BYTES), counter);
+  return Buffer.concat([head, new Uint8Array(100)]);
+}
