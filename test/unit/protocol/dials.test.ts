@@ -3,6 +3,7 @@ import { Dials } from "../../../src/protocol/dials.ts";
 import type { Flow } from "../../../src/protocol/flow.ts";
 import { Kernel } from "../../../src/protocol/kernel.ts";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
+import { beLate } from "./late.ts";
 
 const place = { address: "10.0.0.1", port: 1 };
 
@@ -47,6 +48,18 @@ describe("Dials", () => {
     expect(entered).not.toContain("liar refused");
     dial("liar");
     expect(entered.at(-1)).toBe("liar refused");
+  });
+
+  it("lets in two at once while this machine is late, and as many as ever once it is not", () => {
+    const { kernel, dials, entered, dial } = setUp();
+    beLate(kernel, 150);
+    for (let count = 0; count < 20; count += 1) dial("a");
+    expect(entered.length).toBe(2);
+    dials.leave();
+    expect(entered.length).toBe(3);
+    kernel.now = { monotonicMs: 10_000, unixSeconds: 0 };
+    dials.leave();
+    expect(entered.length).toBe(3 + LIMITS.dialsMax - 1);
   });
 
   it("D28: remembers that a name led nowhere, for that address alone", () => {

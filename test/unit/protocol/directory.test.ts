@@ -18,8 +18,7 @@ const V1 = NOW_SECONDS + 1;
 function meeting(options = {}): { core: LoneCore; bob: SessionPuppet; call: Sent } {
   const core = sessionCore(options);
   const bob = new SessionPuppet("bob", "10.0.0.2");
-  core.ask(MessageType.HELLO, bob.greeting(), bob.address);
-  bob.answerAll(core, MessageType.HELLO);
+  bob.arrive(core);
   return { core, bob, call: bob.call(core, NativeType.MEMBERS) };
 }
 
@@ -61,6 +60,7 @@ describe("A node that a peer shows", () => {
     expect(core.core.member("carol")?.publicKey).toEqual(other.keyPair.publicKey);
     // What asks may be a recording: it is called back.
     expect([...core.pins.keys()]).toEqual(["bob"]);
+    core.run(500);
     other.answerCalls(core);
     expect(core.pins.get("carol")).toEqual(other.keyPair.publicKey);
     expect(core.warnings()).toEqual([]);

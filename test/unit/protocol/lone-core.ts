@@ -95,6 +95,12 @@ export class LoneCore {
     this.nowMs = untilMs;
   }
 
+  /** The next timer fires so much too late. */
+  late(ms: number): void {
+    this.nowMs = Math.max(this.nowMs, this.core.wakeAt ?? 0) + ms;
+    this.step({ kind: "wake" });
+  }
+
   #carryOut(effect: Effect): void {
     switch (effect.kind) {
       case "sign": {

@@ -94,8 +94,7 @@ describe("A version of ours", () => {
     const core = sessionCore();
     core.write(["a", "1"]);
     const bob = new SessionPuppet("bob", "10.0.0.2");
-    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
-    for (const type of [MessageType.HELLO, NativeType.MEMBERS]) bob.answerAll(core, type);
+    bob.arrive(core).answerAll(core, NativeType.MEMBERS);
     // Its answer to our digest fails, and yet it is there.
     core.reply(bob.call(core, NativeType.DIGEST), answered(Uint8Array.of(9)));
     const entries = entriesOf({ a: "1" });
@@ -292,10 +291,8 @@ describe("The signature of a version", () => {
     bob.answerCalls(core);
     const carol = new SessionPuppet("carol", "10.0.0.3");
     carol.wants = ["me"];
-    core.ask(MessageType.HELLO, carol.greeting(), carol.address);
-    for (const type of [MessageType.HELLO, NativeType.MEMBERS, NativeType.DIGEST]) {
-      carol.answerAll(core, type);
-    }
+    carol.arrive(core);
+    for (const type of [NativeType.MEMBERS, NativeType.DIGEST]) carol.answerAll(core, type);
     expect(carol.pushed(core)).toMatchObject([
       { form: "snapshot", version: core.core.version, signature: expect.any(Uint8Array) },
     ]);

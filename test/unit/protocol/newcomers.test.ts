@@ -1,7 +1,10 @@
 /** When a node that said HELLO to us is called back. */
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
+import { unreachable } from "./native.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
 
 describe("A Python newcomer", () => {
   it("is not called while it may be writing our key to its file: it would refuse it", () => {
@@ -70,6 +73,44 @@ describe("A native newcomer", () => {
     const peer = new Puppet("peer1", "10.0.0.2").joinNative(core);
     core.ask(MessageType.HELLO, peer.nativeHello({ issued: NOW_SECONDS + 5 }), peer.address);
     expect(core.open).toEqual([]);
+  });
+
+  it("with sessions is expected to begin one, which proves it: then a PING is enough", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.2");
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    core.run(400);
+    expect(core.open).toEqual([]);
+    bob.ask(core, NativeType.ALIVE, new Uint8Array());
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.PING]);
+    bob.answerCalls(core);
+    expect(core.core.member("bob")?.status).toBe("alive");
+    expect(core.pins.get("bob")).toEqual(bob.keyPair.publicKey);
+    expect(core.core.member("bob")?.provenIncarnation).toBe(bob.proven.incarnation);
+  });
+
+  it("with sessions that begins none is greeted half a second later", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.2");
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    core.run(499);
+    expect(core.open).toEqual([]);
+    core.run(1);
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.HELLO]);
+  });
+
+  it("with sessions whose address does not answer is not listed", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.2");
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    bob.ask(core, NativeType.ALIVE, new Uint8Array());
+    core.reply(bob.call(core, MessageType.PING), unreachable);
+    core.run(600);
+    core.reply(bob.call(core, MessageType.PING), unreachable);
+    expect(core.core.member("bob")?.status).toBe("joining");
+    core.run(2_000);
+    expect(core.open.map(({ type }) => type)).toEqual([MessageType.HELLO]);
   });
 
   it("is called at once", () => {

@@ -93,6 +93,20 @@ describe("A node that we do not reach", () => {
     expect(core.core.entriesOf("bob")).toEqual(entriesOf({ a: "1" }));
   });
 
+  it("is not asked for, nor talked about, while this machine is late itself", () => {
+    const { core, bob, helpers } = setUp(5);
+    core.late(800);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    for (let second = 0; second < 5; second += 1) {
+      for (const call of bob.calls(core)) core.reply(call, silence);
+      core.run(1_000);
+    }
+    expect(asked(core, helpers)).toEqual([]);
+    expect(statusOf(core)).toBe("suspect");
+    core.run(6_000);
+    expect(asked(core, helpers).length).toBeGreaterThan(0);
+  });
+
   it("is down when nobody brings any, or nobody is there to ask", () => {
     const { core, bob, helpers } = setUp(2);
     lose(core, bob);

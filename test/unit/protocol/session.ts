@@ -132,10 +132,18 @@ export class SessionPuppet extends Puppet {
     return decodeStateAcks(outcome.payload);
   }
 
-  /** Says HELLO to the core, and answers the core's calls until it is listed. */
+  /** Says HELLO to the core, begins a session, and answers the core's calls until it is listed. */
   override join(core: LoneCore): this {
-    core.ask(MessageType.HELLO, this.greeting(), this.address);
+    this.arrive(core);
     this.answerCalls(core);
+    return this;
+  }
+
+  /** Says HELLO to the core, begins a session, and answers the PING that follows. */
+  arrive(core: LoneCore): this {
+    core.ask(MessageType.HELLO, this.greeting(), this.address);
+    this.ask(core, NativeType.ALIVE, new Uint8Array());
+    this.answerAll(core, MessageType.PING);
     return this;
   }
 
@@ -188,6 +196,7 @@ export class SessionPuppet extends Puppet {
         return this.#digestAnswer(payload);
       case NativeType.STATES:
         return acksOf(payload, asker);
+      case MessageType.PING:
       case NativeType.ALIVE:
       case NativeType.BYTES:
       case NativeType.LEAVE:
@@ -197,7 +206,6 @@ export class SessionPuppet extends Puppet {
       case NativeType.RELAY:
       case MessageType.UPDATE:
       case MessageType.PEERS:
-      case MessageType.PING:
       case MessageType.DATA:
         throw new Error(`${this.nodeId} has no answer to ${type}`);
     }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Kernel } from "../../../src/protocol/kernel.ts";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
 import { Turn, Turns } from "../../../src/protocol/turns.ts";
+import { beLate } from "./late.ts";
 
 function setUp() {
   const kernel = new Kernel({
@@ -46,6 +47,19 @@ describe("Turns", () => {
     late.urgent = true;
     for (const turn of full) turn.end();
     expect(had).toEqual(["u", "a", "v", "b", "late"]);
+  });
+
+  it("are two at once while this machine is late, and as many as ever once it is not", () => {
+    const { kernel, ask, had, full } = setUp();
+    for (let count = 0; count < 10; count += 1) ask("a");
+    beLate(kernel, 150);
+    for (const turn of full.slice(2)) turn.end();
+    expect(had).toEqual([]);
+    full[0]?.end();
+    expect(had).toEqual(["a"]);
+    kernel.now = { monotonicMs: 10_000, unixSeconds: 0 };
+    full[1]?.end();
+    expect(had.length).toBe(10);
   });
 
   it("are over after three seconds, whatever the attempt waits for", () => {
