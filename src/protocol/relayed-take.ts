@@ -70,6 +70,8 @@ export class RelayedTake {
     const held = owner.replica;
     if (item.signature === undefined) return "nothing";
     if ((held?.version ?? 0) > version) return "less";
+    // Links bring it one after the other, and to verify it costs most of all.
+    if (held?.kind === "native" && isProofOf(held, item.version, item.signature)) return "less";
     const verifying = this.#verifying.get(owner);
     if (verifying !== undefined && sameBytes(verifying, item.signature)) return "less";
     const signature = item.signature.slice();
@@ -182,6 +184,15 @@ export class RelayedTake {
     const valid = yield* kernel.verify(publicKey, "native", message, signature);
     if (valid && sightings.shown(item.version, item.entries)) this.#parts.onLeap();
   }
+}
+
+/** A signature is over the root too: what comes with the one that is held is what is held. */
+function isProofOf(
+  { proof, isAstray }: NativeReplica,
+  version: number,
+  signature: Uint8Array,
+): boolean {
+  return !isAstray && proof?.version === version && sameBytes(proof.signature, signature);
 }
 
 /** The entries that an item ends with; undefined when it changes something that we do not hold. */

@@ -353,6 +353,28 @@ describe("A state that others bring", () => {
     expect(told(core)).toEqual([{ version: V1, a: "1", gone: "" }]);
   });
 
+  it("a second time is not verified again, and whoever brings it hears that it was there", () => {
+    const { core, bob, carol } = withBobAndCarol();
+    const item = bob.snapshot(V1, { a: "1" }, "signed");
+    carol.send(core, item);
+    core.held = [];
+    expect(carol.send(core, item)).toEqual([{ owner: "bob", held: V1, wants: "less" }]);
+    expect(core.held).toEqual([]);
+    expectProven(core, V1, { a: "1" });
+  });
+
+  it("replaces what an ended process had not proven, although its proof is known", () => {
+    const { core, bob, carol } = withBobAndCarol();
+    const item = bob.snapshot(V1, { a: "1" }, "signed");
+    bob.send(core, item);
+    bob.send(core, bob.delta(V1, V2, [["a", "2"]]));
+    bob.incarnation = 2;
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    expect(core.core.member("bob")?.replica).toMatchObject({ version: V1, isAstray: true });
+    carol.send(core, item);
+    expectProven(core, V1, { a: "1" });
+  });
+
   it("without a signature is not taken: only its owner may be believed for a moment", () => {
     const { core, bob, carol } = withBobAndCarol();
     expect(carol.send(core, bob.snapshot(V1, { a: "1" }))).toEqual([
