@@ -7,7 +7,6 @@
  */
 import type { Reply } from "../wire/exchange.ts";
 import {
-  bucketsOf,
   type DigestAnswer,
   type DigestEntry,
   decodeDigestAnswer,
@@ -16,6 +15,7 @@ import {
   encodeDigestAnswer,
   encodeDigestRequest,
   inBuckets,
+  isNone,
   summaryOf,
 } from "../wire/native-digest.ts";
 import {
@@ -26,9 +26,10 @@ import {
 } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
+import { type HeldEntry, HeldStates } from "./held-states.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Member, targetOf } from "./member.ts";
-import { bytesOf, type HeldEntry, inBatches, type NativeItems, NO_ROOT } from "./native-items.ts";
+import { bytesOf, inBatches, type NativeItems, NO_ROOT } from "./native-items.ts";
 import type { NativePush } from "./native-push.ts";
 import type { NativeTake } from "./native-take.ts";
 import type { News } from "./news.ts";
@@ -64,6 +65,7 @@ export interface AntiEntropyParts {
 
 export class AntiEntropy {
   readonly #parts: AntiEntropyParts;
+  readonly #held = new HeldStates();
 
   constructor(parts: AntiEntropyParts) {
     this.#parts = parts;
@@ -84,8 +86,10 @@ export class AntiEntropy {
     let mask: Uint8Array | undefined;
     let before: Uint8Array = NOTHING;
     for (let round = 1; ; round += 1) {
-      const entries = this.#parts.items.digest().filter(({ owner }) => !unfit.has(owner));
-      const summary = summaryOf(entries);
+      const held = this.#held.update(this.#parts.items.digest());
+      const entries =
+        unfit.size === 0 ? held.entries : held.entries.filter(({ owner }) => !unfit.has(owner));
+      const summary = unfit.size === 0 ? held.summary() : summaryOf(entries);
       // A peer that always has more to say, and never anything new, ends it.
       const isStuck = sameBytes(summary, before);
       before = tell ? summary : NOTHING;
@@ -116,7 +120,7 @@ export class AntiEntropy {
       summary,
       entries: tell ? some : undefined,
       mask: tell ? mask : undefined,
-      buckets: isMany && !tell ? bucketsOf(entries, ({ bucket }) => bucket) : undefined,
+      buckets: isMany && !tell ? this.#held.buckets() : undefined,
     });
     const answerBytesMax = LIMITS.nativeAnswerBytesMax;
     return yield* kernel.request(targetOf(member), NativeType.DIGEST, payload, { answerBytesMax });
@@ -190,16 +194,18 @@ export class AntiEntropy {
     const request = read(() => decodeDigestRequest(payload));
     if (request === undefined) throw refusals.malformed();
     const { items: source, push, nodeId } = this.#parts;
-    const all = source.digest();
+    const held = this.#held.update(source.digest());
+    const all = held.entries;
     const { mask, buckets } = request;
     if (request.entries === undefined) {
-      if (sameBytes(request.summary, summaryOf(all))) return encodeDigestAnswer({ kind: "same" });
-      if (buckets === undefined) return encodeDigestAnswer({ kind: "differs" });
-      const differing = differingBuckets(
-        bucketsOf(all, ({ bucket }) => bucket),
-        buckets,
+      if (buckets === undefined) {
+        const isSame = sameBytes(request.summary, held.summary());
+        return encodeDigestAnswer({ kind: isSame ? "same" : "differs" });
+      }
+      const differing = differingBuckets(held.buckets(), buckets);
+      return encodeDigestAnswer(
+        isNone(differing) ? { kind: "same" } : { kind: "buckets", mask: differing },
       );
-      return encodeDigestAnswer({ kind: "buckets", mask: differing });
     }
     const own = mask === undefined ? all : inBuckets(all, mask, ({ bucket }) => bucket);
     const theirs = new Map(request.entries.map((entry) => [entry.owner, entry]));

@@ -4,6 +4,7 @@ import type { Address, Target } from "../wire/exchange.ts";
 import type { HelloRole } from "../wire/hello-block.ts";
 import type { Entries } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
+import type { ProvenEntry } from "./held-states.ts";
 import type { NativeReplica } from "./native-replica.ts";
 import { type Places, placesOf } from "./places.ts";
 
@@ -142,6 +143,8 @@ export interface Member {
   server: string | undefined;
   /** Our copy of its state; undefined before the first. */
   replica: Replica | undefined;
+  /** The replica as digests last told it. */
+  held: ProvenEntry | undefined;
   /** How far our own state got there, over the Python wire. */
   readonly push: PushState;
   /** How far our own state got there, over sessions. */
@@ -196,6 +199,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     clockOffsetSeconds: undefined,
     server: undefined,
     replica: undefined,
+    held: undefined,
     push: {
       inFlight: 0,
       held: undefined,

@@ -6,8 +6,9 @@
 import type { DigestEntry } from "../wire/native-digest.ts";
 import type { Change, StateItem } from "../wire/native-states.ts";
 import type { Entries } from "./entries.ts";
+import type { HeldEntry, ProvenEntry } from "./held-states.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Replica, versionHeld } from "./member.ts";
+import { isPresent, type Member, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Proof } from "./native-replica.ts";
 import type { OwnProofs } from "./own-proofs.ts";
@@ -49,11 +50,6 @@ export function bytesOf(item: StateItem): number {
   return bytes;
 }
 
-/** What is held of an owner, and in which bucket that is. */
-export interface HeldEntry extends DigestEntry {
-  readonly bucket: number;
-}
-
 /** A version that can be told, and how. */
 interface Source {
   readonly owner: string;
@@ -72,6 +68,7 @@ export class NativeItems {
   readonly #nodeId: string;
   readonly #relays: boolean;
   readonly #places: Places;
+  #ownHeld: ProvenEntry | undefined;
 
   /** @param relays Tell of other owners too; a node with a whitelist does not. */
   constructor(
@@ -100,24 +97,22 @@ export class NativeItems {
     return this.#proofs.newest?.version ?? 0;
   }
 
-  /** What is held of every owner that is there, our own state among them. */
+  /**
+   * What is held of every owner that is there, our own state first. What did not change is the same
+   * object as before.
+   */
   digest(): HeldEntry[] {
     const { owner, version, proof } = this.#ownSource();
-    const own = { owner, version, root: shortRoot(proof), bucket: this.#places.bucket };
-    if (!this.#relays) return [own];
-    const others = this.#members.all().flatMap((member) => {
-      const { nodeId, replica } = member;
-      const { bucket } = member.places;
-      if (replica === undefined || !isPresent(member)) return [];
-      if (replica.kind === "native" && replica.isAstray) {
-        // Of what has gone astray only what is proven counts.
-        const { proof } = replica;
-        if (proof === undefined) return [];
-        return [{ owner: nodeId, version: proof.version, root: shortRoot(proof), bucket }];
-      }
-      return [{ owner: nodeId, version: versionHeld(member), root: rootOf(replica), bucket }];
-    });
-    return [own, ...others];
+    this.#ownHeld = heldOf(this.#ownHeld, { owner, version, proof, bucket: this.#places.bucket });
+    const entries: HeldEntry[] = [this.#ownHeld];
+    if (!this.#relays) return entries;
+    for (const member of this.#members.all()) {
+      const held = heldEntryOf(member);
+      if (held === undefined) continue;
+      member.held = held;
+      entries.push(held);
+    }
+    return entries;
   }
 
   /**
@@ -186,9 +181,25 @@ function itemOf(source: Source, base: number | undefined): StateItem {
     : { form: "delta", owner, version, base, changes, signature };
 }
 
-function rootOf(replica: Replica): Uint8Array {
-  if (replica.kind === "python" || replica.proof?.version !== replica.version) return NO_ROOT;
-  return shortRoot(replica.proof);
+/** Of an owner that is listed. */
+function heldEntryOf(member: Member): ProvenEntry | undefined {
+  const { nodeId: owner, replica, places, held } = member;
+  const { bucket } = places;
+  if (replica === undefined || !isPresent(member)) return undefined;
+  if (replica.kind === "native" && replica.isAstray) {
+    // Of what has gone astray only what is proven counts.
+    const { proof } = replica;
+    return proof && heldOf(held, { owner, version: proof.version, proof, bucket });
+  }
+  const isProven = replica.kind === "native" && replica.proof?.version === replica.version;
+  const proof = isProven ? replica.proof : undefined;
+  return heldOf(held, { owner, version: versionHeld(member), proof, bucket });
+}
+
+/** The entry of before, if it still says so. */
+function heldOf(before: ProvenEntry | undefined, now: Omit<ProvenEntry, "root">): ProvenEntry {
+  if (before?.version === now.version && before.proof === now.proof) return before;
+  return { ...now, root: shortRoot(now.proof) };
 }
 
 function shortRoot(proof: Proof | undefined): Uint8Array {

@@ -87,7 +87,8 @@ const SUMMARY_BYTES = 8;
 const ROOT_BYTES = 8;
 const KINDS = ["same", "differs", "states", "buckets"] as const;
 const FORMS = ["summary", "entries", "buckets", "mask"] as const;
-const BUCKETS = 64;
+/** Into which owners fall. */
+export const BUCKETS = 64;
 const MASK_BYTES = BUCKETS / 8;
 
 const ENTRIES: ListLimits = {
@@ -115,8 +116,31 @@ export function summaryOf(entries: readonly DigestEntry[]): Uint8Array {
   for (const entry of [...entries].sort(hasSurrogates ? byBytes : byUnits)) {
     writeEntry(writer, entry);
   }
-  const hash = createHash("sha256").update(writer.finish()).digest();
-  return Uint8Array.from(hash.subarray(0, SUMMARY_BYTES));
+  return summaryOfBytes(writer.finish());
+}
+
+/** An entry as the message has it, for {@link summaryOfWritten}. @throws {RangeError} as {@link summaryOf}. */
+export function writtenEntry(entry: DigestEntry): Uint8Array {
+  const writer = new ByteWriter();
+  writeEntry(writer, entry);
+  return writer.finish().slice();
+}
+
+/** {@link summaryOf} entries that are written already. @param sorted By {@link compareOwners}. */
+export function summaryOfWritten(sorted: readonly Uint8Array[]): Uint8Array {
+  return summaryOfBytes(Buffer.concat(sorted));
+}
+
+function summaryOfBytes(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(createHash("sha256").update(bytes).digest().subarray(0, SUMMARY_BYTES));
+}
+
+/** Compares two owners as their UTF-8 bytes do. */
+export function compareOwners(a: string, b: string): number {
+  if (SURROGATE_UNIT.test(a) || SURROGATE_UNIT.test(b)) {
+    return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  }
+  return a < b ? -1 : Number(a > b);
 }
 
 function byUnits(a: DigestEntry, b: DigestEntry): number {
@@ -162,9 +186,17 @@ export function bucketsOf<One extends DigestEntry>(
 ): Uint8Array {
   const filled: One[][] = Array.from({ length: BUCKETS }, () => []);
   for (const entry of entries) filled[bucket(entry)]?.push(entry);
+  return joinedBuckets((index) => {
+    const some = filled[index] ?? [];
+    return some.length === 0 ? undefined : summaryOf(some);
+  });
+}
+
+/** The summaries of all buckets, one behind the other. @param summary Of one; undefined if it is empty. */
+export function joinedBuckets(summary: (bucket: number) => Uint8Array | undefined): Uint8Array {
   const buckets = new Uint8Array(BUCKETS * SUMMARY_BYTES);
-  for (const [index, some] of filled.entries()) {
-    if (some.length > 0) buckets.set(summaryOf(some), index * SUMMARY_BYTES);
+  for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
+    buckets.set(summary(bucket) ?? NOTHING, bucket * SUMMARY_BYTES);
   }
   return buckets;
 }
@@ -179,6 +211,11 @@ export function differingBuckets(ours: Uint8Array, theirs: Uint8Array): Uint8Arr
     mask[index >> 3] = (mask[index >> 3] ?? 0) | (0x80 >> (index & 7));
   }
   return mask;
+}
+
+/** Whether the mask of {@link differingBuckets} names no bucket. */
+export function isNone(mask: Uint8Array): boolean {
+  return mask.every((bits) => bits === 0);
 }
 
 /** @throws {RangeError} when an owner has no UTF-8 form, or a field passes a limit. */
