@@ -17,12 +17,17 @@ const BUCKETS = 256;
 const HASH_BYTES = 32;
 const LENGTH_BYTES = 4;
 
+/** Of a state without entries. */
+const NO_HASHES = new Uint8Array(BUCKETS * HASH_BYTES);
+
 /** Entries whose keys share the first byte of their hash, sorted by key. */
 interface Bucket {
   readonly keys: readonly string[];
   /** The value of each key: the strings that the caller holds, so they take no memory twice. */
   readonly values: readonly string[];
 }
+
+const NO_ENTRIES_ROOT = sha256(NO_HASHES);
 
 const EMPTY_BUCKET: Bucket = { keys: [], values: [] };
 
@@ -34,7 +39,8 @@ const EMPTY_BUCKET: Bucket = { keys: [], values: [] };
  */
 export class StateRoot {
   readonly #buckets: (Bucket | undefined)[] = [];
-  readonly #hashes = new Uint8Array(BUCKETS * HASH_BYTES);
+  /** Those of all buckets, from the first entry on: nodes hold many states, and most begin empty. */
+  #hashes = NO_HASHES;
   readonly #dirty = new Set<number>();
   #root: Uint8Array | undefined;
 
@@ -78,19 +84,20 @@ export class StateRoot {
 
   clear(): void {
     this.#buckets.length = 0;
-    this.#hashes.fill(0);
+    this.#hashes = NO_HASHES;
     this.#dirty.clear();
     this.#root = undefined;
   }
 
   /** 32 bytes; a fresh copy. */
   digest(): Uint8Array {
+    if (this.#dirty.size > 0 && this.#hashes === NO_HASHES) this.#hashes = NO_HASHES.slice();
     for (const number of this.#dirty) {
       const bucket = this.#buckets[number] ?? EMPTY_BUCKET;
       this.#hashes.set(hashOf(bucket), number * HASH_BYTES);
     }
     this.#dirty.clear();
-    this.#root ??= sha256(this.#hashes);
+    this.#root ??= this.#hashes === NO_HASHES ? NO_ENTRIES_ROOT : sha256(this.#hashes);
     return Uint8Array.from(this.#root);
   }
 
