@@ -20,6 +20,9 @@ import type { SimNode } from "./sim-node.ts";
 
 type StateUpdate = Extract<CoreEvent, { name: "state:update" }>;
 
+/** Of a node whose state is not told yet: most are empty, and large networks have a million. */
+const NOTHING = new Map<string, string>();
+
 /** What an application that follows the events of one node knows. */
 interface Follower {
   /** Entries of each node that is present, as told. */
@@ -120,7 +123,7 @@ export class Promises {
         const { nodeId } = event.member;
         if (follower.present.has(nodeId)) this.#broken(node, `tells ${nodeId} joined twice`);
         follower.present.add(nodeId);
-        follower.told.set(nodeId, new Map());
+        follower.told.set(nodeId, NOTHING);
         follower.touched.add(nodeId);
         break;
       }
@@ -165,14 +168,13 @@ export class Promises {
 
   #stateTold(node: SimNode, follower: Follower, event: StateUpdate): void {
     const { owner, change, version, local } = event;
-    const entries = local
-      ? (follower.told.get(owner) ?? new Map<string, string>())
-      : follower.told.get(owner);
+    const entries = local ? (follower.told.get(owner) ?? NOTHING) : follower.told.get(owner);
     if (entries === undefined) {
       this.#broken(node, `tells of ${owner}, who is not present`);
       return;
     }
-    follower.told.set(owner, entries);
+    const told = entries === NOTHING ? new Map<string, string>() : entries;
+    follower.told.set(owner, told);
     follower.touched.add(owner);
     for (const key of [...change.updated, ...change.removed]) {
       if (entries.get(key) !== change.previous.get(key))
@@ -181,8 +183,8 @@ export class Promises {
     for (const key of change.added) {
       if (entries.has(key)) this.#broken(node, `tells ${owner}/${key} added twice`);
     }
-    for (const key of change.removed) entries.delete(key);
-    for (const [key, value] of change.current) entries.set(key, value);
+    for (const key of change.removed) told.delete(key);
+    for (const [key, value] of change.current) told.set(key, value);
     if (local) return;
     const last = follower.versions.get(owner);
     const mayGoBack = this.#liars.has(owner) || this.#unmarked.has(owner);
@@ -228,9 +230,9 @@ export class Promises {
 
   /** In the step that makes a version, the map holds just that version. */
   #noteVersion({ nodeId, core }: SimNode): void {
+    if (this.#noted.get(core) === core.version) return;
     const key = `${nodeId} ${core.version}`;
     const made = this.#made.get(key) ?? new Set<string>();
-    if (made.size > 0 && this.#noted.get(core) === core.version) return;
     this.#noted.set(core, core.version);
     this.#made.set(key, made.add(sorted(core.entriesOf(nodeId) ?? new Map())));
   }

@@ -113,7 +113,12 @@ class ScaleRun {
     const { seed = 1, lossRate = 0.01, delayMs } = options;
     this.#options = options;
     this.#random = seededRandom(seed ^ 0x5ca1e);
-    this.simulation = new Simulation({ seed, lossRate, ...(delayMs && { delayMs }) });
+    this.simulation = new Simulation({
+      seed,
+      lossRate,
+      ...(delayMs && { delayMs }),
+      keepsRecords: false,
+    });
     this.#names = Array.from({ length: options.nodes }, (_, index) => `n${index}`);
     this.simulation.onTold = (node, event) => {
       if (event.name === "state:update" && !event.local) {
@@ -149,7 +154,7 @@ class ScaleRun {
       simulation.clock.in(atMs, () => {
         this.#startedMs.set(name, simulation.clock.nowMs);
         const join = name === "n0" ? [] : ["n0"];
-        simulation.add(name, { join, sessions: true, datagrams: true });
+        simulation.add(name, { join, sessions: true, datagrams: "plain" });
       });
     }
     const isDone = () => this.#seesAllMs.size === names.length || names.length === 1;

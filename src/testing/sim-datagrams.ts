@@ -30,8 +30,21 @@ export interface SimDatagramsContext {
   /** The node behind an IP address or a name. */
   readonly nodeAt: (host: string) => SimNode | undefined;
   readonly http: Pick<Carrier, "broadcast">;
+  /** Counts a datagram that a node sends. */
+  readonly note: (from: SimNode, bytes: number) => void;
   /** Sees each datagram that is sent. */
-  readonly note: (bytes: Uint8Array, to: UdpEndpoint) => void;
+  readonly see: (bytes: Uint8Array, to: UdpEndpoint) => void;
+}
+
+/** What brings the datagrams of one process. */
+export interface NodeDatagrams extends Pick<Carrier, "broadcast"> {
+  /** What was told of ways: the address, and whether datagrams pass. */
+  readonly told: readonly { readonly to: string; readonly pass: boolean }[];
+  readonly load: UdpLoad;
+  speaksDatagrams(to: Address, speaks: boolean, sessions: boolean): void;
+  connectionLost(to: Address): void;
+  /** Goes on after a pause. */
+  resume(): void;
 }
 
 /** What a node asks, and what others ask it; in one thread or in two. */
@@ -41,9 +54,8 @@ interface Halves {
   readonly load: () => UdpLoad;
 }
 
-/** The datagram side of one process. */
-export class SimDatagrams {
-  /** What was told of ways: the address, and whether datagrams pass. */
+/** The datagram side of one process: all of UDP but the socket. */
+export class SimDatagrams implements NodeDatagrams {
   readonly told: { readonly to: string; readonly pass: boolean }[] = [];
   readonly #context: SimDatagramsContext;
   readonly #node: SimNode;
@@ -184,16 +196,17 @@ export class SimDatagrams {
   }
 
   #send(bytes: Uint8Array, to: UdpEndpoint): void {
-    const { clock, network, random, nodeAt, note } = this.#context;
+    const { clock, network, random, nodeAt, note, see } = this.#context;
     const { address, port, running } = this.#node;
     if (!running || network.dropsDatagrams(address, to.address)) return;
     if (network.barrier(address, to.address) !== undefined && isCall(bytes)) return;
     const sent = bytes.slice();
-    note(sent, to);
+    note(this.#node, sent.length);
+    see(sent, to);
     const arrive = () => {
       const target = nodeAt(to.address);
       const side = target?.port === to.port ? target.datagrams : undefined;
-      if (side !== undefined) side.#halves.receive(sent, { address, port });
+      if (side instanceof SimDatagrams) side.#halves.receive(sent, { address, port });
     };
     network.carry(address, to.address, arrive);
     if (random() >= network.duplicateRate) return;

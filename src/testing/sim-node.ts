@@ -15,7 +15,7 @@ import {
 import type { Outcome } from "../wire/exchange.ts";
 import { BUSY_FEATURE } from "../wire/ping.ts";
 import type { SimHost, SimRequest } from "./sim-carrier.ts";
-import type { SimDatagrams } from "./sim-datagrams.ts";
+import type { NodeDatagrams } from "./sim-datagrams.ts";
 
 /** What survives a crash, unless the disk is lost. */
 export interface SimDisk {
@@ -34,6 +34,8 @@ export interface SimDisk {
 /** What a node asks of the simulation around it. */
 export interface SimWorld {
   readonly settings: Partial<Settings>;
+  /** Nodes remember all that they told. */
+  readonly keepsRecords: boolean;
   readonly engine: SignatureEngine;
   readonly random: () => number;
   readonly entropy: (length: number) => Uint8Array;
@@ -63,7 +65,7 @@ export interface SimNodeOptions {
   /** Added to the wall clock, in seconds. */
   readonly skewSeconds: number;
   /** Its side of UDP, if it has one. */
-  readonly datagrams: ((node: SimNode) => SimDatagrams) | undefined;
+  readonly datagrams: ((node: SimNode) => NodeDatagrams) | undefined;
   /** It takes and begins sessions. */
   readonly sessions: boolean;
   /** A worker has its UDP socket, and answers while the program is busy. */
@@ -85,12 +87,12 @@ export class SimNode implements SimHost {
   readonly core: NodeCore;
   readonly keyId: string | undefined;
   /** What brings its datagrams; undefined for a node without. */
-  readonly datagrams: SimDatagrams | undefined;
+  readonly datagrams: NodeDatagrams | undefined;
   /** It takes and begins sessions. */
   readonly sessions: boolean;
   /** Added to its wall clock, in seconds. Setting it while it runs is a clock that steps. */
   skewSeconds: number;
-  /** Everything told to the application, in order. */
+  /** Everything told to the application, in order, if the simulation keeps records. */
   readonly events: CoreEvent[] = [];
   /** Mistakes of ours: a simulation with one has failed. */
   readonly faults: unknown[] = [];
@@ -273,7 +275,7 @@ export class SimNode implements SimHost {
         world.later(this, { kind: "flush" });
         break;
       case "event":
-        this.events.push(effect.event);
+        if (world.keepsRecords) this.events.push(effect.event);
         world.told(this, effect.event);
         break;
       case "settled":

@@ -16,9 +16,10 @@ import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
 import { SIM_PORT, type SimCall, SimCarrier, type SimHost } from "./sim-carrier.ts";
-import { SimDatagrams } from "./sim-datagrams.ts";
+import { type NodeDatagrams, SimDatagrams, type SimDatagramsContext } from "./sim-datagrams.ts";
 import { type LinkOptions, SimNetwork } from "./sim-network.ts";
 import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
+import { SimPlainDatagrams } from "./sim-plain-datagrams.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
 import { SimSessions } from "./sim-sessions.ts";
 import { createToySignatures } from "./toy-signatures.ts";
@@ -34,6 +35,11 @@ export interface SimulationOptions extends LinkOptions {
   readonly engine?: SignatureEngine;
   /** Times and sizes of the protocol that are not as ever, of all nodes. */
   readonly settings?: Partial<Settings>;
+  /**
+   * Keep a fingerprint of the run, and all that nodes told. What a large network does in a minute
+   * takes much memory, and hashing it much time. @default true
+   */
+  readonly keepsRecords?: boolean;
 }
 
 /** How a simulated node is set up. */
@@ -52,8 +58,11 @@ export interface AddOptions {
   readonly nodeId?: string;
   /** An IP address that does not follow from the name. */
   readonly address?: string;
-  /** It takes and sends datagrams too. */
-  readonly datagrams?: boolean;
+  /**
+   * It takes and sends datagrams too: with all of UDP, or `plain`, without handshakes and seals, for
+   * large networks. The two kinds do not mix.
+   */
+  readonly datagrams?: boolean | "plain";
   /** It uses sessions with all that do. @default false */
   readonly sessions?: boolean;
   /** A worker answers probes by datagram while its program is busy; needs `datagrams`. @default false */
@@ -133,6 +142,8 @@ export class Simulation {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
     this.entropy = seededBytes(this.random);
+    const { keepsRecords = true } = options;
+    this.trace.isKept = keepsRecords;
     this.engine = options.engine ?? createToySignatures();
     this.network = new SimNetwork(this.clock, this.random, options);
     this.carrier = new SimCarrier({
@@ -147,11 +158,14 @@ export class Simulation {
       network: this.network,
       traffic: this.traffic,
       nodeAt: (address) => this.#nodeAt(address),
-      note: (from, to, { type, payload }) =>
-        this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload),
+      note: (from, to, { type, payload }) => {
+        if (!this.trace.isKept) return;
+        this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload);
+      },
     });
     this.#world = {
       settings: options.settings ?? {},
+      keepsRecords,
       engine: this.engine,
       random: this.random,
       entropy: this.entropy,
@@ -166,7 +180,7 @@ export class Simulation {
         this.onTold?.(node, event);
       },
       stepped: (node, input) => {
-        this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
+        if (this.trace.isKept) this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
         this.promises.stepped(node);
       },
       left: (node) => {
@@ -309,7 +323,7 @@ export class Simulation {
       keyId: options.key,
       whitelist: options.whitelist ?? [],
       skewSeconds: options.skewSeconds ?? 0,
-      datagrams: options.datagrams === true ? (node) => this.#datagramsOf(node) : undefined,
+      datagrams: this.#datagramsOf(options.datagrams),
       sessions: options.sessions === true,
       thread: options.thread === true,
     });
@@ -324,30 +338,31 @@ export class Simulation {
     return node;
   }
 
-  #datagramsOf(node: SimNode): SimDatagrams {
-    return new SimDatagrams(
-      {
-        clock: this.clock,
-        network: this.network,
-        random: this.random,
-        entropy: this.entropy,
-        nodeAt: (address) => this.#nodeAt(address),
-        http: {
-          broadcast: (to, message, options, onReply) => {
-            for (const [index, address] of to.entries()) {
-              this.#call(node, address, { ...message, ...options }, (reply) =>
-                onReply(index, reply),
-              );
-            }
-          },
-        },
-        note: (bytes, { address }) => {
-          this.traffic.note(node.name, "datagram", bytes.length);
-          this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes);
+  #datagramsOf(kind: AddOptions["datagrams"]): ((node: SimNode) => NodeDatagrams) | undefined {
+    if (kind === "plain")
+      return (node) => new SimPlainDatagrams(this.#datagramsContext(node), node);
+    if (kind === true) return (node) => new SimDatagrams(this.#datagramsContext(node), node);
+    return undefined;
+  }
+
+  #datagramsContext(node: SimNode): SimDatagramsContext {
+    return {
+      clock: this.clock,
+      network: this.network,
+      random: this.random,
+      entropy: this.entropy,
+      nodeAt: (address) => this.#nodeAt(address),
+      http: {
+        broadcast: (to, message, options, onReply) => {
+          for (const [index, address] of to.entries()) {
+            this.#call(node, address, { ...message, ...options }, (reply) => onReply(index, reply));
+          }
         },
       },
-      node,
-    );
+      note: (from, bytes) => this.traffic.note(from.name, "datagram", bytes),
+      see: (bytes, { address }) =>
+        this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes),
+    };
   }
 
   #newDisk(): SimDisk {
