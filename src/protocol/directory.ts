@@ -8,6 +8,7 @@
  */
 import { sha256 } from "../crypto/sha256.ts";
 import { type Reply, sameAddress } from "../wire/exchange.ts";
+import { nodeIdOfHello } from "../wire/hello.ts";
 import {
   decodeIntroduce,
   decodeMembersAnswer,
@@ -36,7 +37,7 @@ import * as refusals from "./refusal.ts";
 import type { RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
 import { entryOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.ts";
-import type { Trust } from "./trust.ts";
+import { sameBytes, type Trust } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
 /** Members of a large network that one who joins is shown: it hears of the others from them. */
@@ -119,7 +120,7 @@ export class Directory {
         return;
       }
       if (answer.kind === "same") return;
-      const { named } = yield* this.#take(answer.members.flatMap(readEntry), member);
+      const { named } = yield* this.#take(this.#readNew(answer.members), member);
       this.#parts.onNamed(named, member);
     }
   }
@@ -132,9 +133,25 @@ export class Directory {
     } catch {
       throw refusals.malformed();
     }
-    const { isNews, named } = yield* this.#take(shown.flatMap(readEntry), member);
+    const { isNews, named } = yield* this.#take(this.#readNew(shown), member);
     this.#parts.onNamed(named, member);
     return isNews;
+  }
+
+  /** Links show the same HELLO one after the other; to read it costs more than to see that. */
+  #readNew(shown: readonly MemberEntry[]): ReadEntry[] {
+    return shown.filter(({ hello }) => !this.#isKnown(hello)).flatMap(readEntry);
+  }
+
+  #isKnown(hello: Uint8Array): boolean {
+    let nodeId: string;
+    try {
+      nodeId = nodeIdOfHello(hello);
+    } catch {
+      return false;
+    }
+    const known = this.#parts.members.get(nodeId);
+    return known?.hello !== undefined && isReached(known) && sameBytes(known.hello.bytes, hello);
   }
 
   /**
@@ -163,7 +180,7 @@ export class Directory {
       if (isSame && (isPresent(known) || known.status === "left")) return "known";
       if (known.status === "refused") return "known";
       const isNewer = known.native === undefined || entry.issued > known.native.issued;
-      if (!isNewer) {
+      if (!isNewer || (isSame && this.#wasSaidBefore(known, entry.issued))) {
         if (!isPresent(known)) {
           if (!sameAddress(known.endpoint, endpoint)) known.candidates = [endpoint];
           onGone(known);
@@ -187,6 +204,16 @@ export class Directory {
     } finally {
       this.#verifying.delete(`${nodeId} ${incarnation}`);
     }
+  }
+
+  /**
+   * Whether the process that is gone for us may have said this while it was there: others who have
+   * not noticed yet show what it told them.
+   */
+  #wasSaidBefore(gone: Member, issued: number): boolean {
+    const { monotonicMs, unixSeconds } = this.#parts.kernel.now;
+    const goneSeconds = unixSeconds - (monotonicMs - gone.sinceMs) / 1_000;
+    return !isPresent(gone) && issued <= goneSeconds + (gone.clockOffsetSeconds ?? 0);
   }
 
   /** Who is to be called because of an entry. Nodes that are new to us are readable from now on. */

@@ -4,6 +4,7 @@ import { MessageType } from "../../../src/wire/message-type.ts";
 import {
   decodeMembersAnswer,
   decodeMembersRequest,
+  encodeIntroduce,
   encodeMembersRequest,
   type MemberEntry,
 } from "../../../src/wire/native-members.ts";
@@ -234,5 +235,51 @@ describe("A peer that asks whom we reach", () => {
     const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
     carolOf().join(core);
     expect(namesOf(ask(core, bob))).toEqual(["bob"]);
+  });
+});
+
+describe("A node that is gone, and that others of a large network show", () => {
+  /** Nothing listens at carol's address any more, and bob does not reach it either. */
+  function gone() {
+    const core = sessionCore({ settings: { meshMax: 2 } });
+    const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
+    const carol = carolOf();
+    carol.issued = NOW_SECONDS - 100;
+    carol.join(core);
+    bob.answerCalls(core);
+    core.step({ kind: "session-lost", peer: carol.proven });
+    for (let round = 0; round < 100 && statusOf(core, "carol") !== "down"; round += 1) {
+      for (const call of [...core.open]) {
+        if (call.to.address === carol.address) core.reply(call, unreachable);
+        else if (call.type === NativeType.RELAY) core.reply(call, stranger);
+        else core.reply(call, answered(bob.answerTo(call, "me")));
+      }
+      core.run(100);
+    }
+    expect(statusOf(core, "carol")).toBe("down");
+    const show = () => bob.ask(core, NativeType.INTRODUCE, encodeIntroduce([shown(carol)]));
+    return { core, carol, show };
+  }
+
+  it("is called, and not taken back, for what it may have said before", () => {
+    const { core, carol, show } = gone();
+    for (const call of carol.calls(core)) core.reply(call, unreachable);
+    show();
+    expect(statusOf(core, "carol")).toBe("down");
+    expect(carol.calls(core, MessageType.HELLO)).toHaveLength(1);
+  });
+
+  it("is taken back for what it has said since", () => {
+    const { core, carol, show } = gone();
+    carol.issued = NOW_SECONDS + core.nowMs / 1_000;
+    show();
+    expect(statusOf(core, "carol")).toBe("alive");
+  });
+
+  it("is taken back as another process whenever that began", () => {
+    const { core, carol, show } = gone();
+    carol.incarnation = 2;
+    show();
+    expect(statusOf(core, "carol")).toBe("alive");
   });
 });

@@ -52,7 +52,8 @@ export class SessionPuppet extends Puppet {
   entries: ReadonlyMap<string, string> = new Map();
   /** What it says it lacks, whenever it is asked by a digest with entries. */
   wants: readonly string[] = [];
-  #issued = NOW_SECONDS;
+  /** Of its last HELLO, Unix seconds; the next one is a second later. */
+  issued = NOW_SECONDS;
 
   /** As the session has proved it. */
   get proven(): ProvenPeer {
@@ -64,17 +65,17 @@ export class SessionPuppet extends Puppet {
 
   /** Its next HELLO, as a request. */
   greeting(): Uint8Array {
-    this.#issued += 1;
+    this.issued += 1;
     const { incarnation, features } = this;
-    return this.nativeHello({ incarnation, features, issued: this.#issued });
+    return this.nativeHello({ incarnation, features, issued: this.issued });
   }
 
   /** Its answer to a HELLO of the core. */
   greetingBack(hello: Uint8Array): Uint8Array {
-    this.#issued += 1;
+    this.issued += 1;
     const { incarnation, features } = this;
     const answer = { role: "answer", answered: nonceOf(hello) } as const;
-    return this.nativeHello({ incarnation, features, issued: this.#issued, ...answer });
+    return this.nativeHello({ incarnation, features, issued: this.issued, ...answer });
   }
 
   // ---- states ---------------------------------------------------------------------------------
