@@ -50,6 +50,8 @@ export class NativePush {
   readonly #hooks: NativePushHooks;
   /** Those who have said that they lack our newest version, and are to get it from us. */
   readonly #owed = new Set<Member>();
+  /** Nothing was written while the last version was signed. */
+  #isQuiet = true;
 
   constructor(parts: NativePushParts, hooks: NativePushHooks) {
     this.#kernel = parts.kernel;
@@ -65,8 +67,21 @@ export class NativePush {
   /** Sends the newest version to every native peer that can take it and was not sent it. */
   pushAll(): void {
     if (this.#proofs.isSigning) return;
-    const byBase = new Map<number | undefined, Member[]>();
     this.#own.commit(this.#kernel.now.unixSeconds);
+    if (!this.#waitsForProof()) this.#push();
+    this.#proofs.signSoon();
+  }
+
+  /**
+   * Links pass on what is proven, and a version and its signature would be two frames for each. But
+   * who writes all the time would wait for ever.
+   */
+  #waitsForProof(): boolean {
+    return this.#overlay.isSparse && this.#isQuiet && this.#proofs.current === undefined;
+  }
+
+  #push(): void {
+    const byBase = new Map<number | undefined, Member[]>();
     for (const member of this.#receivers()) {
       if (!canTake(member) || member.sync.sent === this.#own.version) continue;
       const { sent } = member.sync;
@@ -75,7 +90,6 @@ export class NativePush {
       else group.push(member);
     }
     for (const [base, group] of byBase) this.#send(group, this.#items.own(base));
-    this.#proofs.signSoon();
   }
 
   /** In a large network only the links that are sent things at once. */
@@ -110,6 +124,8 @@ export class NativePush {
   proved(): void {
     this.#prove(this.#members.all());
     this.#hooks.onProved();
+    this.#own.commit(this.#kernel.now.unixSeconds);
+    this.#isQuiet = this.#proofs.current !== undefined;
     // Versions that waited for this one to be signed.
     this.pushAll();
   }
@@ -135,6 +151,7 @@ export class NativePush {
       const { sync } = member;
       this.#owed.delete(member);
       sync.sent = version;
+      if (item.signature !== undefined) sync.proofSent = version;
       sync.inFlight += 1;
       sync.inFlightBytes += payload.length;
     }

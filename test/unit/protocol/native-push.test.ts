@@ -18,7 +18,10 @@ function settled(core: LoneCore, ...puppets: SessionPuppet[]): void {
 }
 
 function withPeers(...names: string[]): { core: LoneCore; peers: SessionPuppet[] } {
-  const core = sessionCore();
+  return peersOf(sessionCore(), names);
+}
+
+function peersOf(core: LoneCore, names: readonly string[]) {
   const peers = names.map((name, index) => new SessionPuppet(name, `10.0.0.${index + 2}`));
   for (const peer of peers) {
     peer.join(core);
@@ -319,6 +322,41 @@ describe("The signature of a version", () => {
     core.reply(bob.call(core, NativeType.STATES), silence);
     core.run(10);
     expect(bob.pushed(core).filter(({ form }) => form === "proof")).toEqual([]);
+  });
+});
+
+describe("In a large network a version", () => {
+  const inLarge = () => peersOf(sessionCore({ settings: { meshMax: 2 } }), ["bob", "carol"]);
+
+  it("waits for its signature, and is one message with it", () => {
+    const { core, peers } = inLarge();
+    const base = core.core.version;
+    const version = write(core, "a", "1");
+    core.run(4);
+    for (const peer of peers) expect(peer.pushed(core)).toEqual([]);
+    core.run(1);
+    const told = { form: "delta", version, base, signature: expect.any(Uint8Array) };
+    for (const peer of peers) expect(peer.pushed(core)).toMatchObject([told]);
+    for (const peer of peers) peer.answerCalls(core);
+    core.run(100);
+    for (const peer of peers) expect(peer.pushed(core)).toEqual([]);
+  });
+
+  it("of a node that writes all the time waits for none, and the last is proven", () => {
+    const { core, peers } = inLarge();
+    core.unsigned = [];
+    write(core, "a", "1");
+    core.run(5);
+    write(core, "a", "2");
+    core.signHeld();
+    for (const peer of peers) {
+      expect(peer.pushed(core)).toMatchObject([{ changes: [["a", "2"]], signature: undefined }]);
+    }
+    core.run(10);
+    const { version } = core.core;
+    for (const peer of peers) {
+      expect(peer.pushed(core)[1]).toMatchObject({ form: "proof", version });
+    }
   });
 });
 
