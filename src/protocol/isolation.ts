@@ -33,7 +33,7 @@ export class Isolation {
   start(knows: boolean): void {
     if (!knows) return;
     this.#kernel.after(FIRST_MS, () => {
-      if (this.#met || this.#over || this.#members.present().length > 0) return;
+      if (this.#met || this.#over || this.#members.presentCount > 0) return;
       this.#begin(`nobody was reached within ${FIRST_MS / 1_000} s of the start`);
     });
   }
@@ -47,7 +47,7 @@ export class Isolation {
   look(): void {
     if (this.#revision === this.#members.revision || this.#over) return;
     this.#revision = this.#members.revision;
-    if (this.#members.present().length > 0) {
+    if (this.#members.presentCount > 0) {
       this.#met = true;
       this.#end();
     } else if (this.#met) {

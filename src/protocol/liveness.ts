@@ -187,7 +187,8 @@ export class Liveness {
 
   /** A Python peer calls only those that it lists. */
   pingedFrom(address: string): void {
-    for (const member of this.#members.present()) {
+    for (const member of this.#members.each()) {
+      if (member.native !== undefined || !isPresent(member)) continue;
       if (member.endpoint?.address !== address && member.source !== address) continue;
       noteListed(member, this.#kernel.now.monotonicMs);
     }

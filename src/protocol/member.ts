@@ -232,7 +232,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
 
 /** Present members are listed by `peers()` and read by `readData()`. */
 export function isPresent({ status }: Member): boolean {
-  return PRESENT.has(status);
+  return status === "alive" || PRESENT.has(status);
 }
 
 /** Nodes with sessions that we reach ourselves, or did until now. */

@@ -17,6 +17,10 @@ export class Members {
   readonly #unproven = new Map<string, number>();
   /** Changes whenever the list of present members does; signed lists are cached by it. */
   revision = 0;
+  /** How many had never answered, when that was counted last. */
+  #counted = { atMs: Number.NEGATIVE_INFINITY, size: 0, unanswered: 0 };
+  /** Bytes that replicas may grow by at least. */
+  #roomBytes = 0;
   /** How many are present. */
   presentCount = 0;
   /** Told of each that becomes present, and of each that is another process than before. */
@@ -36,6 +40,11 @@ export class Members {
   /** All members, present or not, in the order they became known. */
   all(): readonly Member[] {
     return [...this.#byId.values()];
+  }
+
+  /** The same, without a copy: nobody may come or go meanwhile. */
+  each(): Iterable<Member> {
+    return this.#byId.values();
   }
 
   present(): readonly Member[] {
@@ -80,9 +89,20 @@ export class Members {
   mayShowInLarge(nodeId: string): boolean {
     if (this.#wasInVain(nodeId)) return false;
     if (this.#byId.size < LIMITS.unprovenMax) return true;
-    const unanswered = this.all().filter(isUnanswered).length;
+    const unanswered = this.#unansweredCount();
     const answered = this.#byId.size - unanswered;
     return unanswered < Math.max(LIMITS.unprovenMax, LIMITS.unansweredForEach * answered);
+  }
+
+  /** Counted once for all that one message shows. */
+  #unansweredCount(): number {
+    const { monotonicMs } = this.#kernel.now;
+    const { size } = this.#byId;
+    if (this.#counted.atMs !== monotonicMs || this.#counted.size !== size) {
+      const unanswered = this.all().filter(isUnanswered).length;
+      this.#counted = { atMs: monotonicMs, size, unanswered };
+    }
+    return this.#counted.unanswered;
   }
 
   #wasInVain(nodeId: string): boolean {
@@ -100,6 +120,17 @@ export class Members {
     let bytes = 0;
     for (const member of this.#byId.values()) bytes += member.replica?.bytes ?? 0;
     return bytes;
+  }
+
+  /**
+   * Whether all replicas together may grow by so many bytes. Asked before each of them grows, so that
+   * they are added up only when it may get tight.
+   */
+  hasRoomFor(growth: number, bytesMax: number): boolean {
+    if (growth > this.#roomBytes) this.#roomBytes = bytesMax - this.replicaBytes();
+    if (growth > this.#roomBytes) return false;
+    this.#roomBytes -= Math.max(0, growth);
+    return true;
   }
 
   /**

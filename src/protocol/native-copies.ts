@@ -33,7 +33,7 @@ export function hasRoom(
     alerts.raise(tooLarge(owner.nodeId, LIMITS.stateBytesMax), owner.nodeId);
     return false;
   }
-  if (members.replicaBytes() + growth <= replicaBytesMax) return true;
+  if (members.hasRoomFor(growth, replicaBytesMax)) return true;
   alerts.raise(replicasFull(owner.nodeId, replicaBytesMax), "replicas");
   return false;
 }

@@ -103,10 +103,12 @@ export class NativeItems {
    */
   digest(): HeldEntry[] {
     const { owner, version, proof } = this.#ownSource();
-    this.#ownHeld = heldOf(this.#ownHeld, { owner, version, proof, bucket: this.#places.bucket });
+    if (this.#ownHeld?.version !== version || this.#ownHeld.proof !== proof) {
+      this.#ownHeld = entryOf(owner, version, proof, this.#places.bucket);
+    }
     const entries: HeldEntry[] = [this.#ownHeld];
     if (!this.#relays) return entries;
-    for (const member of this.#members.all()) {
+    for (const member of this.#members.each()) {
       const held = heldEntryOf(member);
       if (held === undefined) continue;
       member.held = held;
@@ -181,25 +183,27 @@ function itemOf(source: Source, base: number | undefined): StateItem {
     : { form: "delta", owner, version, base, changes, signature };
 }
 
-/** Of an owner that is listed. */
+/** Of an owner that is listed: the entry of before, if it still says so. */
 function heldEntryOf(member: Member): ProvenEntry | undefined {
-  const { nodeId: owner, replica, places, held } = member;
-  const { bucket } = places;
+  const { replica, held } = member;
   if (replica === undefined || !isPresent(member)) return undefined;
-  if (replica.kind === "native" && replica.isAstray) {
-    // Of what has gone astray only what is proven counts.
-    const { proof } = replica;
-    return proof && heldOf(held, { owner, version: proof.version, proof, bucket });
-  }
-  const isProven = replica.kind === "native" && replica.proof?.version === replica.version;
-  const proof = isProven ? replica.proof : undefined;
-  return heldOf(held, { owner, version: versionHeld(member), proof, bucket });
+  const proof = replica.kind === "native" ? replica.proof : undefined;
+  // Of what has gone astray only what is proven counts.
+  const isAstray = replica.kind === "native" && replica.isAstray;
+  if (isAstray && proof === undefined) return undefined;
+  const version = isAstray && proof !== undefined ? proof.version : versionHeld(member);
+  const proven = proof?.version === version ? proof : undefined;
+  if (held !== undefined && held.version === version && held.proof === proven) return held;
+  return entryOf(member.nodeId, version, proven, member.places.bucket);
 }
 
-/** The entry of before, if it still says so. */
-function heldOf(before: ProvenEntry | undefined, now: Omit<ProvenEntry, "root">): ProvenEntry {
-  if (before?.version === now.version && before.proof === now.proof) return before;
-  return { ...now, root: shortRoot(now.proof) };
+function entryOf(
+  owner: string,
+  version: number,
+  proof: Proof | undefined,
+  bucket: number,
+): ProvenEntry {
+  return { owner, version, proof, bucket, root: shortRoot(proof) };
 }
 
 function shortRoot(proof: Proof | undefined): Uint8Array {

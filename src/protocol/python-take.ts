@@ -79,7 +79,7 @@ export class PythonTake {
       }
     }
     const bytes = packet.text.length - (held?.text.length ?? 0);
-    if (members.replicaBytes() + bytes > replicaBytesMax) {
+    if (!members.hasRoomFor(bytes, replicaBytesMax)) {
       alerts.raise(replicasFull(member.nodeId, replicaBytesMax), "replicas");
       return "stale";
     }

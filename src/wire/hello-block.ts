@@ -153,8 +153,7 @@ function faultOf(block: HelloBlock): string | undefined {
   if (versionMin > versionMax) return `versions ${versionMin} to ${versionMax}`;
   if (block.features.length > FEATURES_MAX) return `${block.features.length} features`;
   if (block.addresses.length > ADDRESSES_MAX) return `${block.addresses.length} addresses`;
-  const utf8 = new TextEncoder();
-  const long = block.features.find((feature) => utf8.encode(feature).length > FEATURE_BYTES_MAX);
+  const long = block.features.find((feature) => Buffer.byteLength(feature) > FEATURE_BYTES_MAX);
   return long === undefined ? undefined : `a feature of more than ${FEATURE_BYTES_MAX} bytes`;
 }
 

@@ -68,6 +68,13 @@ export interface DecodedHello {
   readonly body: Uint8Array;
 }
 
+/** Whose HELLO it says it is. @throws {MalformedError} when the bytes end early, or are not UTF-8. */
+export function nodeIdOfHello(bytes: Uint8Array): string {
+  const reader = new ByteReader(bytes);
+  reader.bytes();
+  return reader.string();
+}
+
 /**
  * Reads a HELLO. One that ends where the detected address would start is whole: older nodes write
  * it so.

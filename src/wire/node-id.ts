@@ -32,11 +32,13 @@ const SPACE_AT_AN_END = /^\s|\s$/;
  * in any script, with spaces too.
  */
 export function isNodeId(text: string): boolean {
+  // Nearly all are of this kind, and large networks show thousands.
+  if (isOwnNodeId(text)) return true;
   return (
     WITHIN.test(text) &&
     !DOTS_ONLY.test(text) &&
     !SPACE_AT_AN_END.test(text) &&
-    new TextEncoder().encode(text).length <= NODE_ID_BYTES_MAX
+    Buffer.byteLength(text) <= NODE_ID_BYTES_MAX
   );
 }
 

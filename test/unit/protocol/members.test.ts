@@ -135,6 +135,24 @@ describe("Members", () => {
     expect(members.replicaBytes()).toBe(12);
   });
 
+  it("has room until all replicas together would pass the limit, and again when some shrink", () => {
+    const { members, add } = setUp();
+    const a = add("a");
+    const grow = (text: string) => {
+      a.replica = replicaOf(text, {});
+    };
+    expect(members.hasRoomFor(8, 10)).toBe(true);
+    grow("12345678");
+    expect(members.hasRoomFor(3, 10)).toBe(false);
+    expect(members.hasRoomFor(2, 10)).toBe(true);
+    grow("1234567890");
+    expect(members.hasRoomFor(1, 10)).toBe(false);
+    expect(members.hasRoomFor(-9, 10)).toBe(true);
+    grow("1");
+    expect(members.hasRoomFor(10, 10)).toBe(false);
+    expect(members.hasRoomFor(9, 10)).toBe(true);
+  });
+
   it("gets another revision with each change of who is there, and with nothing else", () => {
     const { members, add } = setUp();
     const a = add("a", "alive");

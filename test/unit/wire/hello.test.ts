@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { ByteWriter } from "../../../src/bytes/writer.ts";
 import { MalformedError } from "../../../src/errors.ts";
-import { decodeHello, encodeHello, helloSignedPart } from "../../../src/wire/hello.ts";
+import {
+  decodeHello,
+  encodeHello,
+  helloSignedPart,
+  nodeIdOfHello,
+} from "../../../src/wire/hello.ts";
 import { toHex } from "../../vectors.ts";
 
 const hello = {
@@ -43,6 +48,16 @@ describe("decodeHello", () => {
   it("takes an empty signature, which is for others to refuse", () => {
     const bytes = encodeHello({ ...hello, signature: new Uint8Array() });
     expect(decodeHello(bytes).hello.signature).toHaveLength(0);
+  });
+});
+
+describe("nodeIdOfHello", () => {
+  it("reads the id alone, and refuses what ends before it does", () => {
+    const bytes = encodeHello(hello);
+    expect(nodeIdOfHello(bytes)).toBe("a");
+    const end = 4 + hello.version.length + 4 + hello.nodeId.length;
+    expect(nodeIdOfHello(bytes.subarray(0, end))).toBe("a");
+    expect(() => nodeIdOfHello(bytes.subarray(0, end - 1))).toThrow(MalformedError);
   });
 });
 
