@@ -3,6 +3,7 @@
 //     npm run simulate -- --seeds 10000 [--from N] [--workers 2]   random faults, both promises
 //     npm run simulate -- --plan file.json [--shrink]              one plan again
 //     npm run simulate -- --nodes 64 [--minutes 1] [--loss 0.01]   a report, with plots
+//                         [--bootstrap-dies]
 //
 // Ends with 1 when a promise was broken, with 2 when it cannot do what it was asked.
 import { parseArgs } from "node:util";
@@ -10,7 +11,8 @@ import { ensureBuilt, ensureInstalled } from "./prepare.mjs";
 
 const USAGE = `npm run simulate -- --seeds COUNT [--from SEED] [--workers COUNT]
 npm run simulate -- --plan FILE [--shrink]
-npm run simulate -- --nodes COUNT [--seed SEED] [--minutes MINUTES] [--loss SHARE] [--out FOLDER]`;
+npm run simulate -- --nodes COUNT [--seed SEED] [--minutes MINUTES] [--loss SHARE]
+                    [--bootstrap-dies] [--out FOLDER]`;
 
 function fail(why) {
   console.error(`✖ Cannot simulate: ${why}\n  Fix   ${USAGE.replaceAll("\n", "\n        ")}`);
@@ -19,10 +21,11 @@ function fail(why) {
 
 function parse() {
   const text = { type: "string" };
+  const flag = { type: "boolean" };
   const names = ["seeds", "from", "workers", "plan", "nodes", "seed", "minutes", "loss", "out"];
   const options = Object.fromEntries(names.map((name) => [name, text]));
   try {
-    return parseArgs({ options: { ...options, shrink: { type: "boolean" } } }).values;
+    return parseArgs({ options: { ...options, shrink: flag, "bootstrap-dies": flag } }).values;
   } catch (error) {
     return fail(error.message);
   }
@@ -62,5 +65,6 @@ if (values.seeds !== undefined) {
   process.exitCode = runPlan(values.plan, values.shrink === true);
 } else {
   const { runReport } = await import("./simulate/report.mjs");
-  process.exitCode = runReport({ nodes, seed, minutes, lossRate }, values.out);
+  const bootstrapDies = values["bootstrap-dies"] === true;
+  process.exitCode = runReport({ nodes, seed, minutes, lossRate, bootstrapDies }, values.out);
 }

@@ -19,7 +19,8 @@ export function runReport(options, out) {
     console.error(`✖ ${error instanceof Error ? error.message : String(error)}`);
     return 1;
   }
-  const folder = resolve(out ?? join(root, ".tmp", "simulate", `${report.nodes}-nodes`));
+  const name = `${report.nodes}-nodes${report.bootstrapDies ? "-bootstrap-dies" : ""}`;
+  const folder = resolve(out ?? join(root, ".tmp", "simulate", name));
   console.log(`\n${summary(report)}\n`);
   mkdirSync(folder, { recursive: true });
   for (const [file, content] of Object.entries(files(report)))
@@ -36,19 +37,21 @@ function perNodeMinute(report) {
 }
 
 function summary(report) {
-  const { nodes, seed, minutes, lossRate, falseVerdicts, deathKnownMs } = report;
+  const { nodes, seed, minutes, lossRate, bootstrapDies, falseVerdicts, deathKnownMs } = report;
   const kinds = perNodeMinute(report);
   const total = (field) => kinds.reduce((sum, kind) => sum + kind[field], 0);
   const busiest = Math.max(...[...report.trafficByNode.values()].map(({ bytes }) => bytes), 0);
   const lines = [
     `${nodes} nodes, seed ${seed}, ${lossRate * 100} % loss, ${minutes} min with a write each second`,
-    "Signatures are hashes that stand in for ECDSA; processor time is not simulated.",
+    ...(bootstrapDies ? ["The bootstrap node dies when ten have joined."] : []),
+    "Signatures are hashes that stand in for ECDSA, and datagrams have no seals; processor time is not simulated.",
     "",
     `Mass join, until a node sees all      ${spread(report.seesAllMs)}`,
     `Mass join, until all see and read all ${ms(report.allSeeAllMs)}`,
     `A write is read by a node             ${spread(report.visibleMs)}`,
     `A write is read everywhere            ${spread(report.everywhereMs)} (${report.everywhereMs.length} writes, ${report.overtaken} overtaken)`,
-    `A silent death is known               ${spread(deathKnownMs)} (${deathKnownMs.length} of ${nodes - 1})`,
+    `Frames of the writer for a write      p50 ${quantile(report.ownFrames, 0.5)}, p99 ${quantile(report.ownFrames, 0.99)}, max ${report.ownFrames.at(-1)}`,
+    `A silent death is known               ${spread(deathKnownMs)} (${deathKnownMs.length} of ${nodes - 1 - Number(bootstrapDies)})`,
     `Declared down though they ran         ${falseVerdicts.length}`,
     ...falseVerdicts
       .slice(0, 10)

@@ -18,6 +18,11 @@ export interface ScaleOptions {
   readonly minutes?: number | undefined;
   /** Share of packets that links lose, 0 to 1. @default 0.01 */
   readonly lossRate?: number | undefined;
+  /**
+   * The first node dies without a word when ten others have joined. Those that start later know one
+   * of these ten besides: whose only address is dead has no way in. @default false
+   */
+  readonly bootstrapDies?: boolean | undefined;
   /** Shortest and longest time on a link, in milliseconds. @default [1, 10] */
   readonly delayMs?: readonly [number, number] | undefined;
   /** Called as it goes on, with a sentence. */
@@ -44,9 +49,11 @@ export interface ScaleReport {
   readonly minutes: number;
   /** Share of packets that were lost. */
   readonly lossRate: number;
-  /** For each node, from its start until it lists all others. */
+  /** Whether the first node died while the others joined. */
+  readonly bootstrapDies: boolean;
+  /** For each node, from its start until it lists all others that run. */
   readonly seesAllMs: readonly number[];
-  /** From the first start until all list all and read all. */
+  /** From the first start until all list all and read all, and nobody lists who is dead. */
   readonly allSeeAllMs: number;
   /** For each write, until each other node reads it: sorted. */
   readonly visibleMs: readonly number[];
@@ -54,6 +61,8 @@ export interface ScaleReport {
   readonly everywhereMs: readonly number[];
   /** Writes that were overtaken by a newer one before they were everywhere. */
   readonly overtaken: number;
+  /** For each write, how many frames with states and offers its writer sent in the second after it: sorted. */
+  readonly ownFrames: readonly number[];
   /** What all nodes sent during the writes, by kind. */
   readonly traffic: ReadonlyMap<string, TrafficCount>;
   /** What each node sent during the writes. */
@@ -69,7 +78,11 @@ export interface ScaleReport {
 }
 
 const START_WITHIN_MS = 1_000;
+/** Where the bootstrap node is to die, the first nodes start within less. */
+const FIRST = { count: 10, withinMs: 100 } as const;
+const BOOTSTRAP = "n0";
 const JOIN_MS_MAX = 300_000;
+const SAY_EVERY_MS = 500;
 const WRITE_EVERY_MS = 1_000;
 /** Writes of the last second may still be on their way. */
 const SETTLE_MS = 5_000;
@@ -92,9 +105,10 @@ export function runScale(options: ScaleOptions): ScaleReport {
   const written = run.write();
   const died = run.die();
   run.simulation.verify();
-  const { nodes, seed = 1, minutes = 1, lossRate = 0.01 } = options;
+  const { nodes, seed = 1, minutes = 1, lossRate = 0.01, bootstrapDies = false } = options;
   const tookSeconds = (performance.now() - startedMs) / 1_000;
-  return { nodes, seed, minutes, lossRate, ...joined, ...written, ...died, tookSeconds };
+  const asked = { nodes, seed, minutes, lossRate, bootstrapDies };
+  return { ...asked, ...joined, ...written, ...died, tookSeconds };
 }
 
 class ScaleRun {
@@ -102,10 +116,17 @@ class ScaleRun {
   readonly #options: ScaleOptions;
   readonly #random: () => number;
   readonly #names: string[];
+  /** Those that are not to die while the others join. */
+  readonly #lasting: string[];
   readonly #startedMs = new Map<string, number>();
   readonly #seesAllMs = new Map<string, number>();
   readonly #present = new Map<SimNode, number>();
+  /** Those that are to join before the bootstrap node dies. */
+  readonly #firstMissing: Set<string>;
   readonly #leaves: Verdict[] = [];
+  /** Who died at the end, and when others have said so that did not take it back. */
+  #died: string | undefined;
+  readonly #deathKnown = new Map<SimNode, number>();
   /** The newest write of each owner, and who reads it. */
   readonly #writes = new Map<string, { value: string; atMs: number; seenMs: number[] }>();
 
@@ -120,23 +141,51 @@ class ScaleRun {
       keepsRecords: false,
     });
     this.#names = Array.from({ length: options.nodes }, (_, index) => `n${index}`);
+    this.#firstMissing = new Set(this.#names.slice(1, 1 + FIRST.count));
+    this.#lasting = options.bootstrapDies === true ? this.#names.slice(1) : this.#names;
     this.simulation.onTold = (node, event) => {
       if (event.name === "state:update" && !event.local) {
         this.#seen(event.owner, event.change.current.get("k"));
-      } else if (event.name === "peer:join") this.#joined(node);
+      } else if (event.name === "peer:join") this.#joined(node, event.member.nodeId);
       else if (event.name === "peer:leave") this.#left(node, event.member.nodeId);
     };
   }
 
-  #joined(node: SimNode): void {
+  #joined(node: SimNode, of: string): void {
+    if (this.#isDoomed(of)) return;
+    if (of === this.#died) this.#deathKnown.delete(node);
     const present = (this.#present.get(node) ?? 0) + 1;
     this.#present.set(node, present);
-    if (present < this.#names.length - 1 || this.#seesAllMs.has(node.name)) return;
+    if (node.name === BOOTSTRAP && this.#isDoomed(BOOTSTRAP)) this.#countFirst(of);
+    if (present < this.#lasting.length - 1 || this.#seesAllMs.has(node.name)) return;
     this.#seesAllMs.set(node.name, this.simulation.clock.nowMs);
   }
 
+  #isDoomed(name: string): boolean {
+    return name === BOOTSTRAP && this.#options.bootstrapDies === true;
+  }
+
+  /** The bootstrap node lists one more. */
+  #countFirst(name: string): void {
+    this.#firstMissing.delete(name);
+    if (this.#firstMissing.size > 0 || !this.simulation.node(BOOTSTRAP).running) return;
+    this.simulation.clock.in(0, () => this.#dieSilently(BOOTSTRAP));
+  }
+
+  /** Its machine does: nobody closes its connections. */
+  #dieSilently(name: string): void {
+    this.simulation.closesConnections = false;
+    this.simulation.crash(name);
+    this.simulation.closesConnections = true;
+  }
+
   #left(node: SimNode, of: string): void {
+    if (this.#isDoomed(of)) return;
     this.#present.set(node, (this.#present.get(node) ?? 0) - 1);
+    if (of === this.#died) {
+      this.#deathKnown.set(node, this.simulation.clock.nowMs);
+      return;
+    }
     this.#leaves.push({ atMs: this.simulation.clock.nowMs, by: node.name, of });
   }
 
@@ -148,18 +197,17 @@ class ScaleRun {
 
   join() {
     const { simulation } = this;
-    const names = this.#names;
-    for (const name of names) {
-      const atMs = name === "n0" ? 0 : this.#random() * START_WITHIN_MS;
-      simulation.clock.in(atMs, () => {
-        this.#startedMs.set(name, simulation.clock.nowMs);
-        const join = name === "n0" ? [] : ["n0"];
-        simulation.add(name, { join, sessions: true, datagrams: "plain" });
-      });
+    const lasting = this.#lasting;
+    for (const [index, name] of this.#names.entries()) this.#startLater(name, index);
+    const isDone = () => this.#seesAllMs.size === lasting.length || lasting.length === 1;
+    const untilMs = simulation.clock.nowMs + JOIN_MS_MAX;
+    while (!isDone() && simulation.clock.nowMs < untilMs) {
+      simulation.runUntil(isDone, SAY_EVERY_MS);
+      this.#options.onProgress?.(
+        `${Math.round(simulation.clock.nowMs)} ms: ${this.#seesAllMs.size} of ${lasting.length} see all`,
+      );
     }
-    const isDone = () => this.#seesAllMs.size === names.length || names.length === 1;
-    if (simulation.runUntil(isDone, JOIN_MS_MAX) === undefined)
-      throw new Error(`${this.#seesAllMs.size} of ${names.length} nodes see all`);
+    if (!isDone()) throw new Error(`${this.#seesAllMs.size} of ${lasting.length} nodes see all`);
     simulation.converge(JOIN_MS_MAX);
     const allSeeAllMs = simulation.clock.nowMs;
     this.#options.onProgress?.(`all see all after ${Math.round(allSeeAllMs)} ms`);
@@ -167,6 +215,20 @@ class ScaleRun {
       ([name, atMs]) => atMs - (this.#startedMs.get(name) ?? 0),
     );
     return { seesAllMs: sorted(seesAllMs), allSeeAllMs };
+  }
+
+  #startLater(name: string, index: number): void {
+    const { simulation } = this;
+    const dies = this.#isDoomed(BOOTSTRAP);
+    const isFirst = index <= FIRST.count;
+    let atMs = name === BOOTSTRAP ? 0 : this.#random() * START_WITHIN_MS;
+    if (dies && isFirst) atMs *= FIRST.withinMs / START_WITHIN_MS;
+    const other = `n${1 + (index % FIRST.count)}`;
+    const join = name === BOOTSTRAP ? [] : [BOOTSTRAP, ...(dies && !isFirst ? [other] : [])];
+    simulation.clock.in(atMs, () => {
+      this.#startedMs.set(name, simulation.clock.nowMs);
+      simulation.add(name, { join, sessions: true, datagrams: "plain" });
+    });
   }
 
   write() {
@@ -177,53 +239,62 @@ class ScaleRun {
     const count = Math.max(1, Math.round((minutes * 60_000) / WRITE_EVERY_MS));
     const visible: number[] = [];
     const everywhere: number[] = [];
+    const ownFrames: number[] = [];
     let overtaken = 0;
     const end = (owner: string) => {
       const write = this.#writes.get(owner);
       if (write === undefined) return;
       this.#writes.delete(owner);
       for (const ms of write.seenMs) visible.push(ms);
-      if (write.seenMs.length < this.#names.length - 1) overtaken += 1;
+      if (write.seenMs.length < this.#lasting.length - 1) overtaken += 1;
       else everywhere.push(Math.max(0, ...write.seenMs));
     };
     for (let index = 0; index < count; index += 1) {
-      const owner = this.#names[Math.floor(this.#random() * this.#names.length)] ?? "n0";
+      const owner = this.#lasting[Math.floor(this.#random() * this.#lasting.length)] ?? BOOTSTRAP;
       end(owner);
       const value = `v${index}`;
       this.#writes.set(owner, { value, atMs: simulation.clock.nowMs, seenMs: [] });
+      const framesBefore = this.#statesAndOffers(owner);
       simulation.write(owner, "k", value);
       simulation.run(WRITE_EVERY_MS);
+      ownFrames.push(this.#statesAndOffers(owner) - framesBefore);
       if (index % 10 === 9) this.#options.onProgress?.(`${index + 1} of ${count} writes`);
     }
     simulation.run(SETTLE_MS);
-    for (const owner of this.#names) end(owner);
+    for (const owner of this.#lasting) end(owner);
     return {
       visibleMs: sorted(visible),
       everywhereMs: sorted(everywhere),
       overtaken,
+      ownFrames: sorted(ownFrames),
       traffic: since(before, simulation.traffic.byKind()),
       trafficByNode: since(beforeByNode, simulation.traffic.byHost()),
       trafficMinutes: (count * WRITE_EVERY_MS + SETTLE_MS) / 60_000,
     };
   }
 
+  #statesAndOffers(name: string): number {
+    const kinds = this.simulation.traffic.of(name);
+    return (kinds.get("frame STATES")?.count ?? 0) + (kinds.get("frame OFFER")?.count ?? 0);
+  }
+
   /** One process dies without a word, its machine with it. */
   die() {
     const { simulation } = this;
-    const dead = this.#names.at(-1) ?? "";
-    const others = this.#names.length - 1;
+    const dead = this.#lasting.at(-1) ?? "";
+    const others = this.#lasting.length - 1;
     const atMs = simulation.clock.nowMs;
-    const told = () => this.#leaves.filter((leave) => leave.of === dead && leave.atMs >= atMs);
     if (others > 0) {
-      simulation.closesConnections = false;
-      simulation.crash(dead);
-      simulation.runUntil(() => told().length >= others, DEATH_MS_MAX);
-      this.#options.onProgress?.(`${told().length} of ${others} know of a silent death`);
+      this.#died = dead;
+      this.#dieSilently(dead);
+      simulation.runUntil(() => this.#deathKnown.size >= others, DEATH_MS_MAX);
+      // Whoever takes it back by mistake does so soon.
+      simulation.run(SETTLE_MS);
+      this.#options.onProgress?.(`${this.#deathKnown.size} of ${others} know of a silent death`);
     }
-    const known = told();
     return {
-      deathKnownMs: sorted(known.map((leave) => leave.atMs - atMs)),
-      falseVerdicts: this.#leaves.filter((leave) => !known.includes(leave)),
+      deathKnownMs: sorted([...this.#deathKnown.values()].map((knownMs) => knownMs - atMs)),
+      falseVerdicts: this.#leaves,
     };
   }
 }
