@@ -21,7 +21,8 @@ export {
   type Tamper,
 } from "./sim-carrier.ts";
 export { type LinkOptions, SimNetwork } from "./sim-network.ts";
-export { SIM_EPOCH_SECONDS, type SimDisk, SimNode } from "./sim-node.ts";
+export { SIM_EPOCH_SECONDS, SimNode } from "./sim-node.ts";
+export type { AddOptions, RestartOptions, SimulationOptions } from "./sim-options.ts";
 export { type PythonOptions, SimPython } from "./sim-python.ts";
 export {
   type SessionPassing,
@@ -29,12 +30,8 @@ export {
   SimSessions,
   type SimSessionsWorld,
 } from "./sim-sessions.ts";
-export {
-  type AddOptions,
-  type RestartOptions,
-  Simulation,
-  type SimulationOptions,
-} from "./simulation.ts";
+export type { SimDisk } from "./sim-world.ts";
+export { Simulation } from "./simulation.ts";
 export { type StarveOptions, starve } from "./starvation.ts";
 export {
   createTestNetwork,

@@ -7,10 +7,10 @@
  */
 import type { Reply, Target } from "../wire/exchange.ts";
 import { anyName, type NativeType } from "../wire/native-type.ts";
+import { NO_SESSION, REFUSED, type SimDial, SimDials } from "./sim-dials.ts";
 import type { SimNetwork } from "./sim-network.ts";
 import type { SimNode } from "./sim-node.ts";
 import { isPeer, provenPeer, SimAsk, SimSession } from "./sim-session.ts";
-import { SimStream } from "./sim-stream.ts";
 import type { Traffic } from "./traffic.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 
@@ -52,40 +52,15 @@ export interface SessionPassing {
   readonly payload: Uint8Array;
 }
 
-/** Waiting for the reply that a dial comes to. */
-interface Dial {
-  readonly from: SimNode;
-  readonly to: Target;
-  readonly asks: SimAsk[];
-  /** The way there and the way back. */
-  readonly there: SimStream;
-  readonly back: SimStream;
-  over: boolean;
-}
-
 /** Length, kind, id and type of a frame; header, content type and tag of its TLS record. */
 const FRAME_BYTES = 10 + 22;
-/** SYN, Upgrade, TLS, AUTH: each goes there and comes back before the next. */
-const DIAL_ROUND_TRIPS = 4;
-const DIAL_BYTES = 400;
-/** A dial takes no longer. */
-const DIAL_MS_MAX = 5_000;
 /** A session on which a request was not answered and nothing came for so long is doubted. */
 const SILENCE_MS_MAX = 1_000;
 /** Of two sessions dialled in both directions within this, the smaller id's is kept. */
 const TIE_MS_MAX = 2_000;
 
-const REFUSED: Reply = { kind: "failed", reason: "unreachable", detail: "connection refused" };
-const NO_SESSIONS: Reply = { kind: "failed", reason: "not-dsn", detail: "it takes no sessions" };
-const ELSEWHERE: Reply = { kind: "failed", reason: "unreachable", detail: "another node is there" };
 const ENDED: Reply = { kind: "failed", reason: "no-answer", detail: "the connection ended" };
 const NO_ANSWER: Reply = { kind: "failed", reason: "no-answer", detail: "no answer in time" };
-const NO_SESSION: Reply = { kind: "failed", reason: "unreachable", detail: "no session in time" };
-const WRONG_KEY: Reply = {
-  kind: "refused",
-  status: 401,
-  text: "Missing or incorrect encryption key",
-};
 
 /** All sessions of a simulation. */
 export class SimSessions {
@@ -94,11 +69,15 @@ export class SimSessions {
   readonly #world: SimSessionsWorld;
   /** The session that each process uses with a node id. */
   readonly #open = new Map<SimNode, Map<string, SimSession>>();
-  readonly #dials = new Map<SimNode, Map<string, Dial>>();
+  readonly #dials: SimDials;
 
   /** A `Simulation` makes its own. */
   constructor(world: SimSessionsWorld) {
     this.#world = world;
+    this.#dials = new SimDials(world, {
+      onAccepted: (dial, target) => this.#opened(dial, target),
+      onOpen: (dial, session) => this.#live(dial, session),
+    });
   }
 
   /** The reply comes once, by the time-out at the latest. */
@@ -107,7 +86,7 @@ export class SimSessions {
     const ask = new SimAsk(from, { ...call, payload: call.payload.slice() }, onReply);
     clock.in(call.timeoutMs, () => this.#expire(ask));
     const session = this.#find(from, call.to);
-    if (session === undefined) this.#dialFor(ask);
+    if (session === undefined) this.#dials.dialFor(ask);
     else this.#say(session, ask);
   }
 
@@ -180,74 +159,10 @@ export class SimSessions {
     return false;
   }
 
-  // ---- dialling -------------------------------------------------------------------------------
-
-  #dialFor(ask: SimAsk): void {
-    const { from, call } = ask;
-    const key = call.to.peer?.nodeId ?? `at ${call.to.address}`;
-    const dials = entryOf(this.#dials, from);
-    const known = dials.get(key);
-    if (known !== undefined) {
-      known.asks.push(ask);
-      return;
-    }
-    const { clock, network, nodeAt } = this.#world;
-    const target = nodeAt(call.to.address);
-    const address = target?.address ?? call.to.address;
-    const there = new SimStream({ clock, network, from: from.address, to: address });
-    const back = new SimStream({ clock, network, from: address, to: from.address });
-    const dial: Dial = { from, to: call.to, asks: [ask], there, back, over: false };
-    dials.set(key, dial);
-    const end = (reply: Reply | undefined) => {
-      if (dial.over) return;
-      dial.over = true;
-      dials.delete(key);
-      if (reply === undefined) return;
-      there.close();
-      back.close();
-      for (const one of dial.asks) one.settle(reply);
-    };
-    clock.in(DIAL_MS_MAX, () => end(NO_SESSION));
-    const barrier = network.barrier(from.address, address);
-    if (barrier === "silent") return;
-    this.#roundTrip(dial, barrier === "reject" ? undefined : target, 0, end);
-  }
-
-  #roundTrip(
-    dial: Dial,
-    target: SimNode | undefined,
-    round: number,
-    end: (reply: Reply | undefined) => void,
-  ): void {
-    const { from, there, back } = dial;
-    there.send(DIAL_BYTES, () => {
-      // The system accepts a connection, the process must do the rest.
-      const isSystem = round === 0 || target === undefined;
-      const act = () => {
-        const isLast = round === DIAL_ROUND_TRIPS - 1;
-        const refusal = this.#refusalOf(dial, target, isLast);
-        const session =
-          isLast && refusal === undefined && target !== undefined
-            ? this.#opened(dial, target)
-            : undefined;
-        back.send(DIAL_BYTES, () => {
-          if (dial.over) return;
-          if (refusal !== undefined || target === undefined) end(refusal ?? REFUSED);
-          else if (session === undefined) {
-            from.whenAwake(() => this.#roundTrip(dial, target, round + 1, end));
-          } else {
-            end(undefined);
-            this.#live(dial, session);
-          }
-        });
-      };
-      if (isSystem) act();
-      else target.whenAwake(act);
-    });
-  }
+  // ---- sessions that begin --------------------------------------------------------------------
 
   /** The acceptor may speak from now on. */
-  #opened({ from, there, back }: Dial, target: SimNode): SimSession {
+  #opened({ from, there, back }: SimDial, target: SimNode): SimSession {
     const { clock } = this.#world;
     const session = new SimSession(
       { node: from, stream: there },
@@ -260,7 +175,7 @@ export class SimSessions {
     return session;
   }
 
-  #live({ from, to, asks }: Dial, session: SimSession): void {
+  #live({ from, to, asks }: SimDial, session: SimSession): void {
     if (!from.running) return;
     if (!session.acceptor.running) {
       for (const ask of asks) ask.settle(REFUSED);
@@ -273,7 +188,8 @@ export class SimSessions {
 
   /** The newest session with a node is used; of two that crossed, both sides keep the same one. */
   #use(node: SimNode, session: SimSession): void {
-    const sessions = entryOf(this.#open, node);
+    const sessions = this.#open.get(node) ?? new Map<string, SimSession>();
+    this.#open.set(node, sessions);
     const { nodeId } = session.other(node);
     const old = sessions.get(nodeId);
     const crossed =
@@ -284,19 +200,8 @@ export class SimSessions {
     if (crossed && old.dialler.nodeId < session.dialler.nodeId) return;
     sessions.set(nodeId, session);
     // Those that wait for a session with it need not wait for the one that they dialled.
-    const waiting = this.#dials.get(node)?.get(nodeId)?.asks.splice(0) ?? [];
-    for (const ask of waiting) if (!ask.settled) this.#say(session, ask);
-  }
-
-  /** Why no session comes about. */
-  #refusalOf({ from, to }: Dial, target: SimNode | undefined, isLast: boolean): Reply | undefined {
-    if (target === undefined || !target.running || !from.running) return REFUSED;
-    if (!isLast) return undefined;
-    if (!target.sessions) return NO_SESSIONS;
-    if (target.keyId !== from.keyId) return WRONG_KEY;
-    if (to.peer !== undefined && !isPeer(target, to.peer)) return ELSEWHERE;
-    const refusal = target.core.refusalOf(provenPeer(from));
-    return refusal && { kind: "refused", status: refusal.status, text: refusal.text };
+    for (const ask of this.#dials.takeWaiting(node, nodeId))
+      if (!ask.settled) this.#say(session, ask);
   }
 
   /**
@@ -323,7 +228,7 @@ export class SimSessions {
   died(dead: SimNode, noticed: boolean): void {
     const sessions = this.#open.get(dead) ?? new Map<string, SimSession>();
     this.#open.delete(dead);
-    this.#dials.delete(dead);
+    this.#dials.forget(dead);
     if (!noticed) return;
     for (const session of sessions.values()) this.#hangUp(session, dead);
   }
@@ -355,13 +260,4 @@ export class SimSessions {
     if (wasUsed && lost) node.step({ kind: "session-lost", peer: provenPeer(other) });
     for (const ask of [...end.asks]) ask.settle(ENDED);
   }
-}
-
-function entryOf<V>(map: Map<SimNode, Map<string, V>>, node: SimNode): Map<string, V> {
-  let entry = map.get(node);
-  if (entry === undefined) {
-    entry = new Map();
-    map.set(node, entry);
-  }
-  return entry;
 }

@@ -8,75 +8,24 @@
 import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { CoreEvent, Effect, Input, Settings } from "../protocol/index.ts";
-import { type Address, formatAddress, type Reply, wholePayload } from "../wire/exchange.ts";
-import { MessageType } from "../wire/message-type.ts";
-import { anyName, isNativeType } from "../wire/native-type.ts";
+import type { CoreEvent, Input } from "../protocol/index.ts";
+import { anyName } from "../wire/native-type.ts";
 import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
-import { SIM_PORT, type SimCall, SimCarrier, type SimHost } from "./sim-carrier.ts";
-import { type NodeDatagrams, SimDatagrams, type SimDatagramsContext } from "./sim-datagrams.ts";
-import { type LinkOptions, SimNetwork } from "./sim-network.ts";
-import { type SimDisk, SimNode, type SimWorld } from "./sim-node.ts";
-import { SimPlainDatagrams } from "./sim-plain-datagrams.ts";
+import { SIM_PORT, SimCarrier, type SimHost } from "./sim-carrier.ts";
+import { SimDisks } from "./sim-disks.ts";
+import { SimNetwork } from "./sim-network.ts";
+import { SimNode } from "./sim-node.ts";
+import type { AddOptions, RestartOptions, SimulationOptions } from "./sim-options.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
 import { SimSessions } from "./sim-sessions.ts";
+import { SimWire } from "./sim-wire.ts";
+import type { SimDisk, SimWorld } from "./sim-world.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { Traffic } from "./traffic.ts";
 import { VirtualClock } from "./virtual-clock.ts";
-
-/** How a simulation begins. */
-export interface SimulationOptions extends LinkOptions {
-  /** Everything that is left to chance follows from it. A whole number. */
-  readonly seed: number;
-  /** Real ECDSA instead of hashes that stand in for it: slower, and nothing else may change. */
-  readonly engine?: SignatureEngine;
-  /** Times and sizes of the protocol that are not as ever, of all nodes. */
-  readonly settings?: Partial<Settings>;
-  /**
-   * Keep a fingerprint of the run, and all that nodes told. What a large network does in a minute
-   * takes much memory, and hashing it much time. @default true
-   */
-  readonly keepsRecords?: boolean;
-}
-
-/** How a simulated node is set up. */
-export interface AddOptions {
-  /** Names of hosts to join through, `b` or `b.sim`; they need not exist yet. */
-  readonly join?: readonly string[];
-  /** Added to the node's wall clock, in seconds. */
-  readonly skewSeconds?: number;
-  /** Name of its network key; nodes of different keys do not understand each other. */
-  readonly key?: string | undefined;
-  /** Ids, or `id=SHA256:…`. */
-  readonly whitelist?: readonly string[];
-  /** Another host whose disk was copied: two machines with one identity. */
-  readonly cloneOf?: string;
-  /** A node id that is not the name of the host. */
-  readonly nodeId?: string;
-  /** An IP address that does not follow from the name. */
-  readonly address?: string;
-  /**
-   * It takes and sends datagrams too: with all of UDP, or `plain`, without handshakes and seals, for
-   * large networks. The two kinds do not mix.
-   */
-  readonly datagrams?: boolean | "plain";
-  /** It uses sessions with all that do. @default false */
-  readonly sessions?: boolean;
-  /** A worker answers probes by datagram while its program is busy; needs `datagrams`. @default false */
-  readonly thread?: boolean;
-}
-
-/** What is otherwise than before when a node starts again. */
-export interface RestartOptions extends Partial<AddOptions> {
-  /** What became of the disk: `unmarked` lost the file beside the key, `lost` everything. */
-  readonly disk?: "kept" | "unmarked" | "lost";
-}
-
-/** A connection is kept open this long after a request, and its end is noticed. */
-const KEPT_OPEN_MS = 5_000;
 
 /**
  * A whole network in one thread, without sockets and without waiting: seconds pass in milliseconds,
@@ -127,14 +76,13 @@ export class Simulation {
   /** Sessions between nodes that use them. */
   readonly sessions: SimSessions;
   readonly #world: SimWorld;
-  readonly #disks = new Map<string, SimDisk>();
+  readonly #disks: SimDisks;
+  readonly #wire = new SimWire(this);
   /** Who lives at an IP address, and at a name followed by `.sim`. */
   readonly #hostsAt = new Map<string, SimHost>();
   readonly #added = new Map<string, AddOptions>();
   readonly #wakes = new Map<SimNode, number>();
   readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
-  /** When a node last called an address. */
-  readonly #called = new Map<SimNode, Map<string, { to: Address; atMs: number }>>();
   #lastOperation = 0;
 
   /** Begins at 0 ms with nobody in it. */
@@ -145,6 +93,7 @@ export class Simulation {
     const { keepsRecords = true } = options;
     this.trace.isKept = keepsRecords;
     this.engine = options.engine ?? createToySignatures();
+    this.#disks = new SimDisks(this.engine, this.entropy);
     this.network = new SimNetwork(this.clock, this.random, options);
     this.carrier = new SimCarrier({
       clock: this.clock,
@@ -157,7 +106,7 @@ export class Simulation {
       clock: this.clock,
       network: this.network,
       traffic: this.traffic,
-      nodeAt: (address) => this.#nodeAt(address),
+      nodeAt: (address) => this.nodeAt(address),
       note: (from, to, { type, payload }) => {
         if (!this.trace.isKept) return;
         this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload);
@@ -172,7 +121,7 @@ export class Simulation {
       nowMs: () => this.clock.nowMs,
       later: (node, input) => this.#later(node, input),
       endSession: (node, nodeId) => this.sessions.end(node, nodeId),
-      transmit: (node, effect) => this.#transmit(node, effect),
+      transmit: (node, effect) => this.#wire.transmit(node, effect),
       wakeAt: (node, atMs) => this.#wakeAt(node, atMs),
       signing: (node, message) => this.promises.signed(node.nodeId, message),
       told: (node, event) => {
@@ -205,20 +154,15 @@ export class Simulation {
   /** Starts a node on a host of that name. Its address is its own for ever. */
   add(name: string, options: AddOptions = {}): SimNode {
     this.#added.set(name, options);
-    const cloned = options.cloneOf === undefined ? undefined : this.#disks.get(options.cloneOf);
-    if (cloned !== undefined) {
-      const copy = { pins: new Map(cloned.pins), natives: new Set(cloned.natives) };
-      this.#disks.set(name, { ...cloned, ...copy });
-    }
+    if (options.cloneOf !== undefined) this.#disks.copy(options.cloneOf, name);
     return this.#start(name, options);
   }
 
   /** Starts a peer that behaves as the Python implementation does. */
   addPython(name: string, options: PythonOptions = {}): SimPython {
-    const disk = this.#disks.get(name) ?? this.#newDisk();
-    this.#disks.set(name, disk);
+    const { keyPair } = this.#disks.of(name);
     this.pythons.get(name)?.crash();
-    const peer = new SimPython(this, name, options, disk.keyPair);
+    const peer = new SimPython(this, name, options, keyPair);
     this.pythons.set(name, peer);
     this.#settle(peer);
     return peer;
@@ -228,7 +172,8 @@ export class Simulation {
     this.#hostsAt.set(host.address, host).set(`${host.name}.sim`, host);
   }
 
-  #nodeAt(address: string): SimNode | undefined {
+  /** The node of ours behind an IP address, or a name followed by `.sim`. */
+  nodeAt(address: string): SimNode | undefined {
     const host = this.#hostsAt.get(address);
     return host instanceof SimNode ? host : undefined;
   }
@@ -238,7 +183,7 @@ export class Simulation {
     const node = this.node(name);
     node.running = false;
     this.#wakes.delete(node);
-    if (this.closesConnections) this.#closeConnections(node);
+    if (this.closesConnections) this.#wire.closeConnections(node);
     this.sessions.died(node, this.closesConnections);
   }
 
@@ -247,27 +192,12 @@ export class Simulation {
     this.node(name).step({ kind: "leave" });
   }
 
-  #closeConnections(dead: SimNode): void {
-    for (const [node, called] of this.#called) {
-      for (const { to, atMs } of called.values()) {
-        if (to.address !== dead.address || this.clock.nowMs - atMs > KEPT_OPEN_MS) continue;
-        this.network.carry(dead.address, node.address, () =>
-          node.step({ kind: "connection-lost", to }),
-        );
-      }
-    }
-  }
-
   /** Starts it again, on the disk that it had, or on an empty one. */
   restart(name: string, options: RestartOptions = {}): SimNode {
     if (this.nodes.get(name)?.running === true) this.crash(name);
-    const disk = this.#disks.get(name);
-    if (options.disk === "unmarked" && disk !== undefined) {
-      disk.mark = undefined;
-      this.promises.markLost(name);
-    }
+    if (options.disk === "unmarked" && this.#disks.unmark(name)) this.promises.markLost(name);
     if (options.disk === "lost") {
-      this.#disks.delete(name);
+      this.#disks.lose(name);
       this.promises.markLost(name);
     }
     return this.#start(name, { ...this.#added.get(name), ...options });
@@ -310,10 +240,9 @@ export class Simulation {
   }
 
   #start(name: string, options: AddOptions): SimNode {
-    const disk = this.#disks.get(name) ?? this.#newDisk();
-    this.#disks.set(name, disk);
+    const disk = this.#disks.of(name);
     const old = this.nodes.get(name);
-    if (old !== undefined) this.#called.delete(old);
+    if (old !== undefined) this.#wire.forget(old);
     const node = new SimNode(this.#world, {
       name,
       nodeId: options.nodeId ?? options.cloneOf ?? name,
@@ -323,7 +252,7 @@ export class Simulation {
       keyId: options.key,
       whitelist: options.whitelist ?? [],
       skewSeconds: options.skewSeconds ?? 0,
-      datagrams: this.#datagramsOf(options.datagrams),
+      datagrams: this.#wire.datagramsOf(options.datagrams),
       sessions: options.sessions === true,
       thread: options.thread === true,
     });
@@ -338,43 +267,9 @@ export class Simulation {
     return node;
   }
 
-  #datagramsOf(kind: AddOptions["datagrams"]): ((node: SimNode) => NodeDatagrams) | undefined {
-    if (kind === "plain")
-      return (node) => new SimPlainDatagrams(this.#datagramsContext(node), node);
-    if (kind === true) return (node) => new SimDatagrams(this.#datagramsContext(node), node);
-    return undefined;
-  }
-
-  #datagramsContext(node: SimNode): SimDatagramsContext {
-    return {
-      clock: this.clock,
-      network: this.network,
-      random: this.random,
-      entropy: this.entropy,
-      nodeAt: (address) => this.#nodeAt(address),
-      http: {
-        broadcast: (to, message, options, onReply) => {
-          for (const [index, address] of to.entries()) {
-            this.#call(node, address, { ...message, ...options }, (reply) => onReply(index, reply));
-          }
-        },
-      },
-      note: (from, bytes) => this.traffic.note(from.name, "datagram", bytes),
-      see: (bytes, { address }) =>
-        this.trace.note(this.clock.nowMs, `${node.name} datagram ${address}`, bytes),
-    };
-  }
-
-  #newDisk(): SimDisk {
-    const pins = new Map();
-    return { keyPair: this.newKeyPair(), pins, mark: undefined, natives: new Set(), peers: [] };
-  }
-
   /** An identity, from the seed. */
   newKeyPair(): SimDisk["keyPair"] {
-    let privateKey = this.entropy(32);
-    while (!this.engine.isPrivateKey(privateKey)) privateKey = this.entropy(32);
-    return { privateKey, publicKey: this.engine.publicKeyOf(privateKey) };
+    return this.#disks.newKeyPair();
   }
 
   /** A name gives an address, so that a node can join through one that starts later. */
@@ -446,53 +341,6 @@ export class Simulation {
       this.#wakes.delete(node);
       if (!node.paused) node.step({ kind: "wake" });
     });
-  }
-
-  #transmit(from: SimNode, effect: Extract<Effect, { kind: "request" }>): void {
-    const { targets, type, timeoutMs, answerBytesMax } = effect;
-    const payload = wholePayload(effect);
-    const replied = (index: number, reply: Reply) => {
-      const exchange = targets[index]?.exchange;
-      if (exchange !== undefined) from.step({ kind: "reply", exchange, reply });
-    };
-    if (isNativeType(type)) {
-      const counter = `${from.name} ${anyName(type)}`;
-      const { sent } = this.carrier;
-      sent.set(counter, (sent.get(counter) ?? 0) + targets.length);
-      for (const [index, { to }] of targets.entries()) {
-        this.sessions.request(from, { to, type, payload, timeoutMs }, (reply) =>
-          replied(index, reply),
-        );
-      }
-      return;
-    }
-    if (type === MessageType.UPDATE) this.promises.sent(from, payload);
-    for (const { to } of targets) {
-      const host = this.carrier.hostAt(to.address);
-      if (host !== undefined) this.promises.spoke(from, this.nodes.get(host.name), type);
-    }
-    const addresses = targets.map(({ to }) => to);
-    if (from.datagrams !== undefined) {
-      const options = { timeoutMs, answerBytesMax };
-      from.datagrams.broadcast(addresses, { type, payload }, options, replied);
-      return;
-    }
-    for (const [index, to] of addresses.entries()) {
-      this.#call(from, to, { type, payload, timeoutMs }, (reply) => replied(index, reply));
-    }
-  }
-
-  /** One request over HTTP. */
-  #call(
-    from: SimNode,
-    to: Address,
-    call: Omit<SimCall, "address" | "port">,
-    onReply: (reply: Reply) => void,
-  ): void {
-    const called = this.#called.get(from) ?? new Map<string, { to: Address; atMs: number }>();
-    this.#called.set(from, called);
-    called.set(formatAddress(to), { to, atMs: this.clock.nowMs });
-    this.carrier.request(from, { ...call, address: to.address, port: to.port }, onReply);
   }
 
   // ---- convergence ----------------------------------------------------------------------------

@@ -1,0 +1,52 @@
+/** How a simulation and the nodes in it are set up. */
+import type { SignatureEngine } from "../crypto/signatures.ts";
+import type { Settings } from "../protocol/index.ts";
+import type { LinkOptions } from "./sim-network.ts";
+
+/** How a simulation begins. */
+export interface SimulationOptions extends LinkOptions {
+  /** Everything that is left to chance follows from it. A whole number. */
+  readonly seed: number;
+  /** Real ECDSA instead of hashes that stand in for it: slower, and nothing else may change. */
+  readonly engine?: SignatureEngine;
+  /** Times and sizes of the protocol that are not as ever, of all nodes. */
+  readonly settings?: Partial<Settings>;
+  /**
+   * Keep a fingerprint of the run, and all that nodes told. What a large network does in a minute
+   * takes much memory, and hashing it much time. @default true
+   */
+  readonly keepsRecords?: boolean;
+}
+
+/** How a simulated node is set up. */
+export interface AddOptions {
+  /** Names of hosts to join through, `b` or `b.sim`; they need not exist yet. */
+  readonly join?: readonly string[];
+  /** Added to the node's wall clock, in seconds. */
+  readonly skewSeconds?: number;
+  /** Name of its network key; nodes of different keys do not understand each other. */
+  readonly key?: string | undefined;
+  /** Ids, or `id=SHA256:…`. */
+  readonly whitelist?: readonly string[];
+  /** Another host whose disk was copied: two machines with one identity. */
+  readonly cloneOf?: string;
+  /** A node id that is not the name of the host. */
+  readonly nodeId?: string;
+  /** An IP address that does not follow from the name. */
+  readonly address?: string;
+  /**
+   * It takes and sends datagrams too: with all of UDP, or `plain`, without handshakes and seals, for
+   * large networks. The two kinds do not mix.
+   */
+  readonly datagrams?: boolean | "plain";
+  /** It uses sessions with all that do. @default false */
+  readonly sessions?: boolean;
+  /** A worker answers probes by datagram while its program is busy; needs `datagrams`. @default false */
+  readonly thread?: boolean;
+}
+
+/** What is otherwise than before when a node starts again. */
+export interface RestartOptions extends Partial<AddOptions> {
+  /** What became of the disk: `unmarked` lost the file beside the key, `lost` everything. */
+  readonly disk?: "kept" | "unmarked" | "lost";
+}
