@@ -53,8 +53,13 @@ export class RelayedTake {
       yield* this.#shownOurOwn(item, publicKey);
       return [];
     }
-    const owner = this.#parts.members.get(item.owner);
-    if (owner === undefined) return [{ owner: item.owner, held: 0, wants: "member" }];
+    const { members } = this.#parts;
+    const owner = members.get(item.owner);
+    if (owner === undefined) {
+      // Nobody is asked for what could not be taken: it comes up again.
+      const wants = members.mayShowInLarge(item.owner) ? "member" : "nothing";
+      return [{ owner: item.owner, held: 0, wants }];
+    }
     const isSought = !isPresent(owner) && this.#parts.seeks(owner);
     let wants: StateAck["wants"] = "nothing";
     if (item.form === "python") {

@@ -1,10 +1,11 @@
 /** States that come on sessions: of their owner, and of others. */
 import { describe, expect, it } from "vitest";
-import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { encodeIntroduce, type MemberEntry } from "../../../src/wire/native-members.ts";
 import { encodeStates, type StateItem } from "../../../src/wire/native-states.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, NOW_SECONDS, Puppet } from "./lone-core.ts";
+import { answered, type LoneCore, NOW_SECONDS, PORT, Puppet } from "./lone-core.ts";
 import { digestAnswer, entriesOf, SessionPuppet, sessionCore, statesAnswer } from "./session.ts";
 
 const V1 = NOW_SECONDS + 1;
@@ -489,6 +490,25 @@ describe("A state that others bring", () => {
     carol.send(core, bob.snapshot(V1, { k: "x".repeat(20) }, "signed"));
     expect(core.core.member("bob")?.replica).toBeUndefined();
     expect(core.warnings()).toEqual(["DSN_PEER_LIMIT"]);
+  });
+
+  it("of a node that we do not know is not asked about while too many have never answered", () => {
+    const core = sessionCore({ settings: { meshMax: 2 } });
+    const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
+    new SessionPuppet("carol", "10.0.0.3").join(core);
+    bob.answerCalls(core);
+    const shown = Array.from({ length: LIMITS.unprovenMax }, (_, index): MemberEntry => {
+      const puppet = new SessionPuppet(`x${index}`, `10.0.1.${index + 1}`);
+      const endpoint = { address: puppet.address, port: PORT };
+      return { role: "request", hello: puppet.greeting(), endpoint };
+    });
+    const eve = new SessionPuppet("eve", "10.0.0.4").snapshot(V1, { a: "1" }, "signed");
+    bob.ask(core, NativeType.INTRODUCE, encodeIntroduce(shown.slice(1)));
+    expect(bob.send(core, eve)).toEqual([{ owner: "eve", held: 0, wants: "member" }]);
+    core.nowMs += 1;
+    bob.ask(core, NativeType.INTRODUCE, encodeIntroduce(shown));
+    expect(core.core.members()).toHaveLength(2 + LIMITS.unprovenMax);
+    expect(bob.send(core, eve)).toEqual([{ owner: "eve", held: 0, wants: "nothing" }]);
   });
 
   it("of a node that we do not know wants its HELLO first", () => {
