@@ -8,11 +8,13 @@ const MARGIN = { top: 44, right: 24, bottom: 48, left: 72 };
 const STYLE = `
   svg { background: #fff; font: 13px system-ui, sans-serif }
   text { fill: #222 } .grid { stroke: #ddd } .line { fill: none; stroke: #2563eb; stroke-width: 2 }
-  .bar { fill: #2563eb } .mark { stroke: #b45309; stroke-dasharray: 4 3 } .note { fill: #b45309 }
+  .bar { fill: #2563eb } .mark { stroke: #b45309; stroke-dasharray: 4 3 }
+  .note { fill: #b45309; stroke: #fff; stroke-width: 4px; paint-order: stroke }
   .title { font-size: 15px; font-weight: 600 }
   @media (prefers-color-scheme: dark) {
     svg { background: #111 } text { fill: #ddd } .grid { stroke: #333 }
-    .line { stroke: #60a5fa } .bar { fill: #60a5fa } .mark { stroke: #f59e0b } .note { fill: #f59e0b }
+    .line { stroke: #60a5fa } .bar { fill: #60a5fa } .mark { stroke: #f59e0b } 
+    .note { fill: #f59e0b; stroke: #111 }
   }`;
 
 const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
