@@ -3,7 +3,7 @@
  * @module
  */
 import type { Address } from "../wire/exchange.ts";
-import type { Flow } from "./flow.ts";
+import { all, type Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, speaksNative } from "./member.ts";
@@ -55,11 +55,19 @@ export class Gossip {
       this.#parts.joining.visit(member);
       return;
     }
-    if (speaksNative(member) || (member.push.inFlight === 0 && this.#isExchangeDue(member))) {
-      const reply = yield* this.#parts.replication.exchange(member, endpoint);
-      if (isForgotten(reply)) this.#parts.joining.forgotten(member);
+    if (speaksNative(member)) {
+      // Both at once: two messages in one packet wake a peer that is at rest only once.
+      yield* all([this.#compare(member, endpoint), this.#parts.joining.listen(member, endpoint)]);
+      return;
     }
+    if (member.push.inFlight === 0 && this.#isExchangeDue(member))
+      yield* this.#compare(member, endpoint);
     if (isPresent(member)) yield* this.#parts.joining.listen(member, endpoint);
+  }
+
+  *#compare(member: Member, endpoint: Address): Flow {
+    const reply = yield* this.#parts.replication.exchange(member, endpoint);
+    if (isForgotten(reply)) this.#parts.joining.forgotten(member);
   }
 
   /** Each owner pushes until it has proof; states cross again only in case a proof is out of date. */

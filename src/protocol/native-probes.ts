@@ -65,7 +65,7 @@ export class NativeProbes {
     this.#parts = parts;
     this.#question = new NativeQuestion(parts);
     this.#busy = new BusyNodes(kernel, members, probe);
-    this.rounds = new ProbeRounds(kernel, members, probe);
+    this.rounds = new ProbeRounds(kernel, members, parts.me.nodeId, probe);
     this.rumours = new Rumours(kernel, members, overlay, probe);
     const { rumours } = this;
     this.#suspicions = new Suspicions({

@@ -1,28 +1,40 @@
 /**
- * Which native nodes are asked for a sign of life, and when: a few in each round, all in turn.
+ * Which native nodes are asked for a sign of life, and when.
+ *
+ * All nodes stand on a ring, and each asks the one behind it in every round: so everybody is asked
+ * once a second by somebody, at the price of one question. Besides, all are asked in turn, for a
+ * link may be broken, and whoever stands before a node may be gone, or lie.
  * @module
  */
 import type { Kernel } from "./kernel.ts";
 import { isAsked, isUnanswered, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
+import { placesOf } from "./places.ts";
 
-/** Members that are asked in a round; the rounds go through all in turn. */
-const PROBES_PER_ROUND = 3;
+/** Of all in turn, one is asked in so many rounds, */
+const ROUNDS_PER_TURN = 2;
+/** and more in each while somebody is suspect: many may have gone together. */
+const TURNS_IN_TROUBLE = { min: 3, max: 8, share: 1 / 4 } as const;
 /** Besides them, members that others have shown and that have not answered anything yet. */
 const NEW_PER_ROUND = 16;
+/** Places on a ring. */
+const CIRCLE = 2 ** 32;
 
 export class ProbeRounds {
   readonly #kernel: Kernel;
   readonly #members: Members;
+  readonly #place: number;
   readonly #probe: (member: Member) => void;
+  #rounds = 0;
   /** Members that are still to be asked before all are asked again. */
   #turn: Member[] = [];
   #cancel: () => void = () => undefined;
 
   /** @param probe Has one member asked; nothing happens while it is. */
-  constructor(kernel: Kernel, members: Members, probe: (member: Member) => void) {
+  constructor(kernel: Kernel, members: Members, nodeId: string, probe: (member: Member) => void) {
     this.#kernel = kernel;
     this.#members = members;
+    this.#place = placeOf(placesOf(nodeId).rings);
     this.#probe = probe;
   }
 
@@ -39,17 +51,40 @@ export class ProbeRounds {
     this.#cancel = this.#kernel.after(ms, () => this.#round());
   }
 
-  /** A few of all: what it costs does not grow with the network, and each is asked by somebody. */
+  /** What it costs does not grow with the network. */
   #round(): void {
     this.#schedule(this.#kernel.settings.probeMs);
+    const present = this.#members.present().filter(isAsked);
     const asked = new Set<Member>();
-    while (asked.size < PROBES_PER_ROUND) {
-      const member = this.#next();
-      if (member === undefined || asked.has(member)) break;
-      asked.add(member);
-      this.#probe(member);
+    const behind = this.#behind(present);
+    if (behind !== undefined) asked.add(behind);
+    for (let left = this.#turnsOf(present); left > 0; left -= 1) {
+      const member = this.#next(present);
+      if (member !== undefined) asked.add(member);
     }
+    for (const member of asked) this.#probe(member);
     this.#probeNew();
+  }
+
+  /** Of those that answer: one that is being asked already need not be asked by us. */
+  #behind(present: readonly Member[]): Member | undefined {
+    let nearest: Member | undefined;
+    let nearestAway = CIRCLE;
+    for (const member of present) {
+      if (member.probing) continue;
+      const away = (placeOf(member.places.rings) - this.#place + CIRCLE) % CIRCLE;
+      if (away < nearestAway) [nearest, nearestAway] = [member, away];
+    }
+    return nearest;
+  }
+
+  #turnsOf(present: readonly Member[]): number {
+    const { min, max, share } = TURNS_IN_TROUBLE;
+    if (present.some(({ status }) => status === "suspect")) {
+      return Math.min(max, Math.max(min, Math.ceil(present.length * share)));
+    }
+    this.#rounds += 1;
+    return this.#rounds % ROUNDS_PER_TURN === 0 ? 1 : 0;
   }
 
   /** Whoever is made up must not be shown for long. */
@@ -63,9 +98,9 @@ export class ProbeRounds {
     }
   }
 
-  #next(): Member | undefined {
+  #next(present: readonly Member[]): Member | undefined {
     if (this.#turn.length === 0) {
-      this.#turn = this.#members.present().filter(isAsked);
+      this.#turn = [...present];
       // In another order each time: nodes that join together must not ask the same ones together.
       for (let index = this.#turn.length - 1; index > 0; index -= 1) {
         const other = Math.floor(this.#kernel.random() * (index + 1));
@@ -78,4 +113,8 @@ export class ProbeRounds {
     }
     return undefined;
   }
+}
+
+function placeOf([place = 0]: readonly number[]): number {
+  return place;
 }

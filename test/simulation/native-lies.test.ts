@@ -204,7 +204,8 @@ describe("Nodes that a member makes up", () => {
     });
     simulation.run(30_000);
     const a = simulation.node("a");
-    expect(count).toBeGreaterThan(200);
+    // Three times what may be shown: the more are made up, the less often the liar is asked.
+    expect(count).toBeGreaterThanOrEqual(200);
     expect(a.core.members().length).toBeLessThanOrEqual(66);
     simulation.node("liar").corrupt = undefined;
     simulation.run(20_000);

@@ -1,5 +1,6 @@
 /** Nodes with sessions: a question, a suspicion, and a verdict that chance does not bring about. */
 import { describe, expect, it } from "vitest";
+import { placesOf } from "../../../src/protocol/places.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeAlive, encodeAlive } from "../../../src/wire/native-alive.ts";
@@ -65,24 +66,44 @@ describe("A node with a session", () => {
     expect(statusOf(core)).toBe("alive");
   });
 
-  it("is one of three in a round, however many there are, and each is asked in turn", () => {
+  it("is asked in every round by whoever stands before it on the ring, and by all others in turn", () => {
     const core = sessionCore();
     const peers = Array.from({ length: 7 }, (_, index) =>
       new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`).join(core),
     );
-    const asked: string[][] = [];
     core.run(10);
     for (const peer of peers) peer.answerCalls(core);
-    for (let round = 0; round < 7; round += 1) {
+    const asked: string[][] = [];
+    for (let round = 0; round < 28; round += 1) {
       core.run(probeMs);
       const calls = peers.filter((peer) => peer.calls(core, NativeType.ALIVE).length > 0);
       asked.push(calls.map(({ nodeId }) => nodeId));
       for (const peer of peers) peer.answerCalls(core);
     }
-    for (const names of asked) expect(names.length).toBeLessThanOrEqual(3);
-    const counts = peers.map(({ nodeId }) => asked.flat().filter((name) => name === nodeId).length);
-    expect(Math.min(...counts)).toBeGreaterThanOrEqual(2);
-    expect(Math.max(...counts)).toBeLessThanOrEqual(4);
+    const placeOf = (nodeId: string) => placesOf(nodeId).rings[0] ?? 0;
+    const away = (nodeId: string) => (placeOf(nodeId) - placeOf("me") + 2 ** 32) % 2 ** 32;
+    const names = peers.map(({ nodeId }) => nodeId).sort((a, b) => away(a) - away(b));
+    for (const some of asked) expect(some).toContain(names[0]);
+    for (const some of asked) expect(some.length).toBeLessThanOrEqual(2);
+    for (const name of names.slice(1)) {
+      expect(asked.flat().filter((other) => other === name).length, name).toBe(2);
+    }
+  });
+
+  it("is asked with all others, several in a round, while one of them is suspect", () => {
+    const core = sessionCore();
+    const [bob, ...peers] = Array.from({ length: 13 }, (_, index) =>
+      new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`).join(core),
+    );
+    if (bob === undefined) throw new Error("there are 13");
+    for (const peer of peers) peer.answerCalls(core);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    for (const call of bob.calls(core)) core.reply(call, silence);
+    expect(core.core.member("p0")?.status).toBe("suspect");
+    for (const peer of peers) peer.answerAll(core, NativeType.ALIVE);
+    core.run(probeMs);
+    const asked = peers.filter((peer) => peer.calls(core, NativeType.ALIVE).length > 0);
+    expect(asked.length).toBeGreaterThanOrEqual(4);
   });
 
   it("that others suspect is asked at once, and they are not told again", () => {
