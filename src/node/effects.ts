@@ -116,11 +116,19 @@ export class Effects {
     }
   }
 
-  #request({ targets, type, head, payload, timeoutMs, answerBytesMax }: RequestEffect): void {
+  #request({
+    targets,
+    type,
+    head,
+    payload,
+    timeoutMs,
+    patienceMs,
+    answerBytesMax,
+  }: RequestEffect): void {
     this.#parts.carrier.broadcast(
       targets.map(({ to }) => to),
       { type, payload, head },
-      { timeoutMs, answerBytesMax },
+      { timeoutMs, patienceMs, answerBytesMax },
       (index, reply) => {
         const exchange = targets[index]?.exchange;
         if (exchange !== undefined) this.#parts.loop.step({ kind: "reply", exchange, reply });

@@ -26,6 +26,9 @@ import { printable, troubleOf } from "./troubles.ts";
 import { sameBytes, type Trust } from "./trust.ts";
 import type { Twins } from "./twins.ts";
 
+/** Everybody may greet one bootstrap node at once: it answers one after the other. */
+const PATIENCE_MS = 8_000;
+
 export interface GreetingParts {
   readonly kernel: Kernel;
   readonly self: Self;
@@ -60,6 +63,7 @@ export class Greeting {
     twins.asks(nonce);
     const reply = yield* kernel.request(to, MessageType.HELLO, payload, {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
+      patienceMs: PATIENCE_MS,
     });
     const askedOurselves = twins.askedOurselves(nonce);
     if (reply.kind !== "answer") {

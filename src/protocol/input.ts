@@ -70,6 +70,8 @@ export type Effect =
       readonly head: Uint8Array | undefined;
       readonly payload: Uint8Array;
       readonly timeoutMs: number;
+      /** See the options of a carrier's request. */
+      readonly patienceMs: number | undefined;
       readonly answerBytesMax: number;
     }
   | { readonly kind: "respond"; readonly exchange: number; readonly outcome: Outcome }

@@ -33,6 +33,8 @@ export interface RequestOptions {
   readonly head?: Uint8Array | undefined;
   readonly answerBytesMax: number;
   readonly timeoutMs?: number | undefined;
+  /** The same for one that has just taken a connection of ours, if that is more. */
+  readonly patienceMs?: number | undefined;
   /** Take an answer that comes long after its time-out: we were suspended, and it is old. */
   readonly takesLate?: boolean;
 }
@@ -120,8 +122,9 @@ export class Kernel {
   ): void {
     const { timeoutMs, lateMs } = this.#deadline(payload, options);
     const targets = [{ exchange: this.#expect(lateMs, onReply), to }];
-    const { answerBytesMax, head } = options;
-    this.emit({ kind: "request", targets, type, head, payload, timeoutMs, answerBytesMax });
+    const { answerBytesMax, patienceMs, head } = options;
+    const limits = { timeoutMs, patienceMs, answerBytesMax };
+    this.emit({ kind: "request", targets, type, head, payload, ...limits });
   }
 
   /** Sends one message to many in one effect; each reply is told on its own. */
@@ -137,17 +140,22 @@ export class Kernel {
       exchange: this.#expect(lateMs, (reply) => onReply(index, reply)),
       to: address,
     }));
-    const { answerBytesMax, head } = options;
-    this.emit({ kind: "request", targets, type, head, payload, timeoutMs, answerBytesMax });
+    const { answerBytesMax, patienceMs, head } = options;
+    const limits = { timeoutMs, patienceMs, answerBytesMax };
+    this.emit({ kind: "request", targets, type, head, payload, ...limits });
   }
 
   /** What a peer said before we were suspended is no ground to act on now. */
   #deadline(
     payload: Uint8Array,
-    { timeoutMs = requestTimeoutMs(this.settings, payload.length), takesLate }: RequestOptions,
+    {
+      timeoutMs = requestTimeoutMs(this.settings, payload.length),
+      patienceMs = 0,
+      takesLate,
+    }: RequestOptions,
   ): { readonly timeoutMs: number; readonly lateMs: number } {
     const waitsMs = Math.round(timeoutMs + this.latenessMs * LATENESS_PER_REQUEST);
-    const lateMs = this.now.monotonicMs + waitsMs + LATE_SLACK_MS;
+    const lateMs = this.now.monotonicMs + Math.max(waitsMs, patienceMs) + LATE_SLACK_MS;
     return { timeoutMs: waitsMs, lateMs: takesLate === true ? Infinity : lateMs };
   }
 

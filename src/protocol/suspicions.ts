@@ -18,6 +18,8 @@ import type { Rumours } from "./rumours.ts";
 
 /** From one question to the next while it is suspect. */
 const TRY_MS = 300;
+/** A machine that is late asks less often: all that it asks comes back to it. */
+const LATENESS_PER_TRY = 8;
 /** A session holds up what is lost and brings it later. */
 const SESSION_TRY_MS = 1_500;
 /** From one round through others to the next. */
@@ -150,7 +152,7 @@ export class Suspicions {
     while (!this.#isOver(suspicion)) {
       // Where nothing listens, asking more often brings no more.
       if (suspicion.refusals === 0) kernel.spawn(this.#askOnceMore(suspicion));
-      yield* kernel.sleep(TRY_MS);
+      yield* kernel.sleep(TRY_MS + LATENESS_PER_TRY * kernel.latenessMs);
     }
   }
 

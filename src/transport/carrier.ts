@@ -37,6 +37,11 @@ export type RequestHandler<Type extends number = MessageType> = (
 export interface RequestOptions {
   /** Total time in milliseconds, connection and whole answer included. */
   readonly timeoutMs: number;
+  /**
+   * Time in milliseconds for an answer of one that has just taken a connection of ours, if that is
+   * more: it is there and has much to do, and asking again would give it more. Only HTTP heeds it.
+   */
+  readonly patienceMs?: number | undefined;
   /** Largest answer accepted, in bytes, before it is opened. */
   readonly answerBytesMax: number;
   /** Aborting ends the request as `closed`. */

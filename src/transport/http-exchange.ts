@@ -39,7 +39,7 @@ export class HttpExchange {
   readonly #type: MessageType;
   readonly #options: RequestOptions;
   readonly #onReply: (reply: Reply) => void;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   readonly #onAbort = () => this.fail("closed", "given up by the caller");
   #body: Uint8Array | undefined;
   #request: ClientRequest | undefined;
@@ -146,7 +146,14 @@ export class HttpExchange {
   }
 
   #onTimeout(): void {
-    const { timeoutMs } = this.#options;
+    const { timeoutMs, patienceMs = 0 } = this.#options;
+    const leftMs = patienceMs - timeoutMs;
+    if (this.#connected && !this.#reused && leftMs > 0) {
+      this.#timer = setTimeout(() => this.#giveUp(patienceMs), leftMs);
+    } else this.#giveUp(timeoutMs);
+  }
+
+  #giveUp(timeoutMs: number): void {
     if (this.#connected) this.fail("no-answer", `no answer within ${timeoutMs} ms`);
     else this.fail(this.#unconnected(), `no connection within ${timeoutMs} ms`);
   }
