@@ -193,6 +193,8 @@ export class Suspicions {
   #endIfRefused(suspicion: Suspicion): boolean {
     const { member, sinceMs, refusals, reachedByOthers } = suspicion;
     if (refusals < REFUSALS || reachedByOthers === undefined) return false;
+    // One that closes connections may only have no time for them, as we have none.
+    if (this.#parts.kernel.isLate) return false;
     if (this.#parts.kernel.now.monotonicMs - sinceMs < this.#parts.holdMs(member)) return false;
     suspicion.end(false);
     return true;
