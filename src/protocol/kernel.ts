@@ -169,11 +169,11 @@ export class Kernel {
 
   /** Of `most` things at once, how many this machine has time for. */
   roomFor(most: number): number {
-    return this.isLate ? Math.min(most, WHILE_LATE) : most;
+    return this.isLate() ? Math.min(most, WHILE_LATE) : most;
   }
 
   /** Whether this machine has no time for anything that could be left undone. */
-  get isLate(): boolean {
+  isLate(): boolean {
     return this.latenessMs >= OVERLOADED_MS;
   }
 

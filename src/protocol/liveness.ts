@@ -171,9 +171,9 @@ export class Liveness {
 
   /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
   *#careThroughOthers(member: Member): Flow {
-    if (this.#kernel.isLate) return;
+    if (this.#kernel.isLate()) return;
     const proved = yield* this.#relays.reach(member);
-    if (proved || member.status !== "relayed" || this.#kernel.isLate) return;
+    if (proved || member.status !== "relayed" || this.#kernel.isLate()) return;
     const { monotonicMs } = this.#kernel.now;
     const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
     if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;

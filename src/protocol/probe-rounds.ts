@@ -80,7 +80,7 @@ export class ProbeRounds {
 
   #turnsOf(present: readonly Member[]): number {
     const { min, max, share } = TURNS_IN_TROUBLE;
-    const isLate = this.#kernel.isLate;
+    const isLate = this.#kernel.isLate();
     if (!isLate && present.some(({ status }) => status === "suspect")) {
       return Math.min(max, Math.max(min, Math.ceil(present.length * share)));
     }

@@ -52,7 +52,7 @@ export class Relays {
   /** Whether somebody else reaches the member, as it has just proved to us. */
   *reach(member: Member): Flow<boolean> {
     // Six messages and as many signatures: a machine that is late itself would only be later.
-    if (!speaksNative(member) || this.#parts.kernel.isLate) return false;
+    if (!speaksNative(member) || this.#parts.kernel.isLate()) return false;
     const helpers = this.#helpers(member);
     if (helpers.length === 0) return false;
     const hello = yield* this.#parts.greeting.open();

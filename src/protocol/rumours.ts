@@ -77,7 +77,7 @@ export class Rumours {
 
   #tell(to: readonly Member[], suspect: Member): void {
     // Who is slow accuses nobody.
-    if (to.length === 0 || this.#kernel.isLate) return;
+    if (to.length === 0 || this.#kernel.isLate()) return;
     const options = { answerBytesMax: LIMITS.smallAnswerBytesMax };
     const payload = encodeAlive([suspect.nodeId]);
     this.#kernel.broadcast(to.map(targetOf), NativeType.ALIVE, payload, options, () => undefined);

@@ -124,7 +124,7 @@ export class Suspicions {
     kernel.after(Math.max(0, dueMs - kernel.now.monotonicMs), () => {
       if (this.#isOver(suspicion)) return;
       const heardMs = Math.max(sinceMs, kernel.lastLateMs);
-      const onTime = kernel.now.monotonicMs - heardMs >= lastsMs && !kernel.isLate;
+      const onTime = kernel.now.monotonicMs - heardMs >= lastsMs && !kernel.isLate();
       const isDue = onTime && suspicion.reachedByOthers !== undefined;
       if (isDue) suspicion.end(false);
       else kernel.after(TRY_MS, () => this.#awaitVerdict(suspicion));
@@ -194,7 +194,7 @@ export class Suspicions {
     const { member, sinceMs, refusals, reachedByOthers } = suspicion;
     if (refusals < REFUSALS || reachedByOthers === undefined) return false;
     // One that closes connections may only have no time for them, as we have none.
-    if (this.#parts.kernel.isLate) return false;
+    if (this.#parts.kernel.isLate()) return false;
     if (this.#parts.kernel.now.monotonicMs - sinceMs < this.#parts.holdMs(member)) return false;
     suspicion.end(false);
     return true;
