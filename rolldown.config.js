@@ -15,6 +15,8 @@ export default defineConfig({
     "transport/udp-worker": "src/transport/udp-worker.ts",
   },
   platform: "node",
+  // What Node 20 does not understand is rewritten, as the compiler would.
+  transform: { target: "node20" },
   external: [/^node:/, /^secp256k1/],
   plugins: [{ name: "licences", generateBundle: addLicences }],
   output: {
