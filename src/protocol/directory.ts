@@ -23,6 +23,7 @@ import { tellFeatures } from "./features.ts";
 import { all, type Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import {
+  isAsked,
   isPresent,
   isReached,
   type Member,
@@ -40,6 +41,8 @@ import { entryOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.
 import { sameBytes, type Trust } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
+/** Members that one list makes us look at because they are not in it. */
+const UNLISTED_MAX = 3;
 /** Members of a large network that one who joins is shown: it hears of the others from them. */
 const SHOWN_MAX = 64;
 
@@ -51,6 +54,8 @@ export interface DirectoryParts {
   readonly overlay: Overlay;
   /** Others say that a member is there, which is gone for us. */
   readonly onGone: (member: Member) => void;
+  /** Somebody does not reach a member that we do. */
+  readonly onUnlisted: (member: Member) => void;
   /** They say so of nodes that have to be called. */
   readonly onNamed: (named: readonly Named[], namer: Member) => void;
   readonly me: { readonly nodeId: string; readonly incarnation: string };
@@ -85,8 +90,25 @@ export class Directory {
     }
     const entries = answer.members.flatMap((entry) => readEntry(entry));
     member.seesUs = entries.some(({ nodeId }) => nodeId === this.#parts.me.nodeId);
+    this.#lookAtUnlisted(entries);
     const { named } = yield* this.#take(entries, member);
     return { reply, named };
+  }
+
+  /**
+   * Whom others have given up may be gone, and we have not heard of it: all are asked in turn, but
+   * that takes a while.
+   */
+  #lookAtUnlisted(entries: readonly ReadEntry[]): void {
+    const { members, overlay, kernel, onUnlisted } = this.#parts;
+    if (overlay.isSparse) return;
+    const listed = new Set(entries.map(({ nodeId }) => nodeId));
+    const oldMs = kernel.now.monotonicMs - kernel.settings.tickMs;
+    const unlisted = members
+      .present()
+      .filter((other) => isAsked(other) && !listed.has(other.nodeId))
+      .filter(({ answeredMs, provenMs }) => Math.max(answeredMs, provenMs) < oldMs);
+    for (const other of unlisted.slice(0, UNLISTED_MAX)) onUnlisted(other);
   }
 
   /** Of a large network, nobody calls all. Of a small one, whoever is shown is to be called. */

@@ -89,8 +89,9 @@ export class Meetings {
       return;
     }
     const { now } = this.#parts.kernel;
-    if (speaksNative(member) && hasCalled(member, now.monotonicMs) && member.replica) {
-      // It has begun to compare with us, and we have its state.
+    const hasBegun = hasCalled(member, now.monotonicMs) && member.replica !== undefined;
+    if (hasBegun && !member.joinedBefore) {
+      // It compares with us, and we have its state. Who comes back may have lost what we hold of it.
       this.#list(member);
     } else if (speaksNative(member)) {
       // Whom it knows comes first: then the states of all can be read as soon as they come.

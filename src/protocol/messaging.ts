@@ -13,7 +13,7 @@ import { type AnyType, NativeType } from "../wire/native-type.ts";
 import type { Flow } from "./flow.ts";
 import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
-import { isGone, isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { hasCalled, isGone, isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import { Numbers } from "./numbers.ts";
 import * as refusals from "./refusal.ts";
@@ -92,7 +92,10 @@ export class Messaging {
       return;
     }
     const member = this.#members.get(to);
-    if (member === undefined || !isPresent(member)) throw this.#unknown(to);
+    // Who has just spoken to us can be answered, even before it is listed.
+    const isThere =
+      member && (isPresent(member) || hasCalled(member, this.#kernel.now.monotonicMs));
+    if (member === undefined || isThere !== true) throw this.#unknown(to);
     const sending = speaksNative(member)
       ? this.#numbered(member, data)
       : yield* this.#signed(member, data);

@@ -11,9 +11,7 @@ import { isAsked, isUnanswered, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import { placesOf } from "./places.ts";
 
-/** Of all in turn, one is asked in so many rounds, */
-const ROUNDS_PER_TURN = 2;
-/** and more in each while somebody is suspect: many may have gone together. */
+/** Of all in turn, more are asked in a round while somebody is suspect: many may have gone. */
 const TURNS_IN_TROUBLE = { min: 3, max: 8, share: 1 / 4 } as const;
 /** Besides them, members that others have shown and that have not answered anything yet. */
 const NEW_PER_ROUND = 16;
@@ -25,7 +23,6 @@ export class ProbeRounds {
   readonly #members: Members;
   readonly #place: number;
   readonly #probe: (member: Member) => void;
-  #rounds = 0;
   /** Members that are still to be asked before all are asked again. */
   #turn: Member[] = [];
   #cancel: () => void = () => undefined;
@@ -84,8 +81,7 @@ export class ProbeRounds {
     if (!isLate && present.some(({ status }) => status === "suspect")) {
       return Math.min(max, Math.max(min, Math.ceil(present.length * share)));
     }
-    this.#rounds += 1;
-    return this.#rounds % ROUNDS_PER_TURN === 0 ? 1 : 0;
+    return 1;
   }
 
   /** Whoever is made up must not be shown for long. */

@@ -192,6 +192,27 @@ describe("A peer's list of members", () => {
   });
 });
 
+describe("A peer's list without members that we reach", () => {
+  it("makes us ask three of those whom we have not heard for a tick", () => {
+    const core = sessionCore();
+    const peers = Array.from({ length: 12 }, (_, index) =>
+      new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`).join(core),
+    );
+    const open = (type: NativeType) => peers.filter((peer) => peer.calls(core, type).length > 0);
+    core.run(10);
+    for (let ms = 0; ms < 12_000 || open(NativeType.MEMBERS).length === 0; ms += 100) {
+      for (const peer of peers) peer.answerCalls(core);
+      core.run(100);
+    }
+    const [namer] = open(NativeType.MEMBERS);
+    if (namer === undefined) throw new Error("nobody is asked");
+    for (const peer of peers) peer.answerAll(core, NativeType.ALIVE);
+    const members = [shown(namer)];
+    core.reply(namer.call(core, NativeType.MEMBERS), membersAnswer({ kind: "members", members }));
+    expect(open(NativeType.ALIVE)).toHaveLength(3);
+  });
+});
+
 describe("A peer that asks whom we reach", () => {
   const ask = (core: LoneCore, peer: SessionPuppet, summary = new Uint8Array(8)) => {
     const outcome = peer.ask(core, NativeType.MEMBERS, encodeMembersRequest({ summary }));

@@ -86,7 +86,7 @@ describe("A node with a session", () => {
     for (const some of asked) expect(some).toContain(names[0]);
     for (const some of asked) expect(some.length).toBeLessThanOrEqual(2);
     for (const name of names.slice(1)) {
-      expect(asked.flat().filter((other) => other === name).length, name).toBe(2);
+      expect(asked.flat().filter((other) => other === name).length, name).toBe(4);
     }
   });
 

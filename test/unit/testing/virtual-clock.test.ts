@@ -5,7 +5,10 @@ import { VirtualClock } from "../../../src/testing/index.ts";
 
 describe("VirtualClock", () => {
   it("lets things happen in the order of their times, and of asking where these are alike", () => {
-    const delay = fc.oneof(fc.constantFrom(0, 0.25, 1, 2.5), fc.double({ min: 0, max: 4, noNaN: true }));
+    const delay = fc.oneof(
+      fc.constantFrom(0, 0.25, 1, 2.5),
+      fc.double({ min: 0, max: 4, noNaN: true }),
+    );
     fc.assert(
       fc.property(fc.array(fc.tuple(delay, fc.array(delay, { maxLength: 3 }))), (asked) => {
         const clock = new VirtualClock();
