@@ -74,6 +74,7 @@ export class Liveness {
       probe: (member) => this.probe(member),
       sendsDatagrams: features.includes("udp"),
       onForgotten: (member) => joining.forgotten(member),
+      onNoSession: (member) => looks.at(member),
       onAnswered: (member) => this.#answered(member),
     });
     this.#python = new PythonProbes({

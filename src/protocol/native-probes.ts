@@ -48,6 +48,8 @@ export interface NativeProbesParts extends NativeQuestionParts {
   readonly overlay: Overlay;
   /** Has one member asked; nothing happens while it is. */
   readonly probe: (member: Member) => void;
+  /** It takes no session, and yet something answers at its address. */
+  readonly onNoSession: (member: Member) => void;
   /** It did not answer, and does again. */
   readonly onAnswered: (member: Member) => void;
 }
@@ -96,7 +98,10 @@ export class NativeProbes {
     if (isKnockDue && stands()) {
       const hadNoSession = failure !== undefined;
       failure = yield* this.#knocks(member, stands);
-      if (hadNoSession && failure === undefined) overlay.unfit(member);
+      if (hadNoSession && failure === undefined) {
+        overlay.unfit(member);
+        this.#parts.onNoSession(member);
+      }
     }
     if (failure === undefined || !stands()) return undefined;
     if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);

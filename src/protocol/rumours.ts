@@ -49,6 +49,8 @@ export class Rumours {
         );
       }
       member.rumouredMs = nowMs;
+      // Somebody else may answer datagrams at the address of a dead node: not on its session.
+      member.datagramsLostUntilMs = Math.max(member.datagramsLostUntilMs, nowMs + RUMOUR_MS);
       this.#probe(member);
     }
   }
