@@ -194,7 +194,7 @@ export class CoreParts {
       trust: this.trust,
       overlay: this.#overlay,
       onGone: (member) => this.#looks.at(member),
-      onUnlisted: (member) => this.liveness.probe(member),
+      onUnlisted: (member) => this.liveness.askOnSession(member),
       onNamed: (named, namer) => this.joining.named(named, namer),
       me: this.self,
     });

@@ -214,6 +214,13 @@ export class Liveness {
     this.probe(member);
   }
 
+  /** Looks, and takes no datagram for an answer. */
+  askOnSession(member: Member): void {
+    const { monotonicMs } = this.#kernel.now;
+    member.datagramsLostUntilMs = Math.max(member.datagramsLostUntilMs, monotonicMs + 1);
+    this.probe(member);
+  }
+
   probe(member: Member): void {
     if (member.probing || !isPresent(member) || member.status === "relayed") return;
     member.probing = true;

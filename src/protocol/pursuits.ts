@@ -159,6 +159,13 @@ export class Pursuits {
     return false;
   }
 
+  /** On a session, since it has its status; in a large network nobody asks on one then. */
+  #hasProved(member: Member): boolean {
+    const { kernel, overlay } = this.#parts;
+    const isNew = member.calledMs >= member.sinceMs;
+    return isNew && !overlay.isSparse && hasCalled(member, kernel.now.monotonicMs);
+  }
+
   /** A link may stay broken after its node is back: then others pass on what it says. */
   *#reachThroughOthers(member: Member, reason: DsnError): Flow {
     const { relays, members } = this.#parts;
@@ -170,13 +177,11 @@ export class Pursuits {
   }
 
   *#reachAt(member: Member, endpoint: Address): Flow<"reached" | DsnError> {
-    const { kernel } = this.#parts;
     try {
       // A PING wakes nobody; a HELLO makes a Python peer enter us and tell its application.
       if (member.native === undefined) yield* pingMember(this.#parts, member, endpoint);
       // Who meets it hears on a session from that very node, and whoever is in the way cannot answer.
-      if (hasCalled(member, kernel.now.monotonicMs))
-        yield* pingMember(this.#parts, member, endpoint);
+      if (this.#hasProved(member)) yield* pingMember(this.#parts, member, endpoint);
       else yield* this.#parts.greeting.greet(endpoint, member.nodeId);
       yield* this.#meetings.meetAt(member, endpoint);
       return "reached";
