@@ -21,29 +21,47 @@ export class Teller {
   readonly events: Emitter<DSNodeEvents>;
   readonly #now: () => Instant;
   readonly #onFirstRound: () => void;
+  readonly #onceSent: (then: () => void) => void;
   readonly #told: CoreEvent[] = [];
   #telling = false;
   /** What waits for the news before it to be told. */
   readonly #afterwards: { readonly act: () => void; readonly count: number }[] = [];
   #queuedCount = 0;
   #toldCount = 0;
+  /** Events up to the last that is no message. */
+  #newsCount = 0;
+  /** Events before which all answers are with the system. */
+  #answeredCount = 0;
 
-  /** @param onFirstRound The one event that is for the node, not for the application. */
-  constructor(now: () => Instant, onFirstRound: () => void) {
+  /**
+   * @param onFirstRound The one event that is for the node, not for the application.
+   * @param onceSent Calls back when the answers that were given are with the system. A connection
+   *   that is still writing takes no more in this turn of the event loop, so the next one it is.
+   */
+  constructor(
+    now: () => Instant,
+    onFirstRound: () => void,
+    onceSent: (then: () => void) => void = setImmediate,
+  ) {
     this.#now = now;
     this.#onFirstRound = onFirstRound;
+    this.#onceSent = onceSent;
     this.events = new Emitter((event, error) => this.#callbackFailed(event, error));
   }
 
   add(event: CoreEvent): void {
     this.#told.push(event);
     this.#queuedCount += 1;
+    if (event.name !== "data") this.#newsCount = this.#queuedCount;
   }
 
-  /** Does something once all that was added before has been told; at once if nothing was. */
+  /**
+   * Does something once all news that was added before has been told; at once if nothing was. A
+   * message is no news: its callback may block (D17).
+   */
   after(act: () => void): void {
-    if (this.#told.length === 0) act();
-    else this.#afterwards.push({ act, count: this.#queuedCount });
+    if (this.#newsCount <= this.#toldCount) act();
+    else this.#afterwards.push({ act, count: this.#newsCount });
   }
 
   /** Tells what was added, when the code that runs now has ended. */
@@ -55,21 +73,24 @@ export class Teller {
 
   readonly #tellAll = (): void => {
     this.#telling = false;
-    for (;;) {
-      // What came before a message is answered before its callback, which may block (D17): it goes
-      // out at the next tick, and so the message is told after that.
-      if (this.#told[0]?.name === "data" && this.#actOnTold()) {
+    for (let event = this.#told[0]; event !== undefined; event = this.#told[0]) {
+      // What came before a message is answered before its callback.
+      if (event.name === "data" && !this.#isAnswered()) {
+        this.#answeredCount = this.#queuedCount;
         this.#telling = true;
-        process.nextTick(this.#tellAll);
+        this.#onceSent(this.#tellAll);
         return;
       }
-      const event = this.#told.shift();
-      if (event === undefined) break;
+      this.#told.shift();
       this.#toldCount += 1;
       this.#tell(event);
     }
     this.#actOnTold();
   };
+
+  #isAnswered(): boolean {
+    return !this.#actOnTold() && this.#toldCount < this.#answeredCount;
+  }
 
   /** Does what waited for news that have been told. @returns whether there was any. */
   #actOnTold(): boolean {

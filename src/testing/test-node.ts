@@ -72,6 +72,8 @@ export class TestBody implements NodeBody {
     this.#teller = new Teller(
       () => this.#now(),
       () => undefined,
+      // There is no system, and the program's turn is over soon.
+      (then) => process.nextTick(then),
     );
     this.events = this.#teller.events;
   }

@@ -12,7 +12,10 @@ const news: CoreEvent = {
   local: false,
 } as unknown as CoreEvent;
 
-/** What happened, in order; answers go out at the tick after they are given, as a session sends. */
+/**
+ * What happened, in order. Answers go out a turn after they are given, as a session sends that has
+ * written something else just before.
+ */
 function scene() {
   const happened: string[] = [];
   const teller = new Teller(
@@ -21,8 +24,10 @@ function scene() {
   );
   teller.events.on("data", () => void happened.push("message"));
   teller.events.on("state:update", () => void happened.push("news"));
-  const answer = () => teller.after(() => process.nextTick(() => happened.push("answer is out")));
-  const over = () => new Promise((resolve) => setImmediate(resolve));
+  const answer = () => teller.after(() => setImmediate(() => happened.push("answer is out")));
+  const over = async () => {
+    for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
   return { happened, teller, answer, over };
 }
 
@@ -46,7 +51,6 @@ describe("A message", () => {
       teller.tellSoon();
     });
     await over();
-    await over();
     expect(happened).toEqual(["answer is out", "message"]);
   });
 
@@ -57,8 +61,23 @@ describe("A message", () => {
     teller.add(message);
     answer();
     teller.add(news);
+    answer();
     teller.tellSoon();
     await over();
-    expect(happened).toEqual(["news", "answer is out", "message", "news", "answer is out"]);
+    const first = ["news", "answer is out", "answer is out", "message"];
+    expect(happened).toEqual([...first, "news", "answer is out"]);
+  });
+
+  it("does not keep back the answer to the next one, and many are told in one turn", async () => {
+    const { happened, teller, answer, over } = scene();
+    for (let count = 0; count < 3; count += 1) {
+      answer();
+      teller.add(message);
+      teller.tellSoon();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    await over();
+    const answers = Array.from({ length: 3 }, () => "answer is out");
+    expect(happened).toEqual([...answers, "message", "message", "message"]);
   });
 });
