@@ -107,7 +107,6 @@ export class Directory {
     const unlisted = members
       .present()
       .filter((other) => isAsked(other) && !listed.has(other.nodeId))
-      // Somebody else may answer datagrams at the address of a dead node.
       .filter(({ provenMs }) => provenMs < oldMs);
     for (const other of unlisted.slice(0, UNLISTED_MAX)) onUnlisted(other);
   }

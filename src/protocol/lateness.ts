@@ -5,7 +5,7 @@ const HALF_LIFE_MS = 3_000;
 /** A machine that slept is not slow: more than this does not count. */
 const MOST_MS = 1_000;
 
-/** How late timers have been lately: the worst, half of it forgotten each second. */
+/** How late timers have been lately: the worst, of which time takes half again and again. */
 export class Lateness {
   #worstMs = 0;
   #notedMs = Number.NEGATIVE_INFINITY;
@@ -19,9 +19,7 @@ export class Lateness {
 
   /** Milliseconds; 0 on a machine that has time. */
   at(nowMs: number): number {
-    if (this.#worstMs === 0) return 0;
     const leftMs = this.#worstMs * 0.5 ** ((nowMs - this.#notedMs) / HALF_LIFE_MS);
-    if (leftMs < USUAL_MS) this.#worstMs = 0;
-    return this.#worstMs === 0 ? 0 : leftMs;
+    return leftMs < USUAL_MS ? 0 : leftMs;
   }
 }

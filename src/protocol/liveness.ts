@@ -72,6 +72,7 @@ export class Liveness {
       overlay,
       me,
       probe: (member) => this.probe(member),
+      askOnSession: (member) => this.askOnSession(member),
       sendsDatagrams: features.includes("udp"),
       onForgotten: (member) => joining.forgotten(member),
       onNoSession: (member) => looks.at(member),
@@ -214,7 +215,10 @@ export class Liveness {
     this.probe(member);
   }
 
-  /** Looks, and takes no datagram for an answer. */
+  /**
+   * Others have a reason to think that it is gone. Somebody else may answer datagrams at the address
+   * of a dead node: not on its session.
+   */
   askOnSession(member: Member): void {
     const { monotonicMs } = this.#kernel.now;
     member.datagramsLostUntilMs = Math.max(member.datagramsLostUntilMs, monotonicMs + 1);

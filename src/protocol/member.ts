@@ -153,7 +153,7 @@ export interface Member {
   hello: SignedHello | undefined;
   /** Its key was only told by others: any key that is proven to us replaces it. */
   provisional: boolean;
-  /** Monotonic ms until which it is not probed by datagram: one was not answered. */
+  /** Monotonic ms until which it is not probed by datagram: none was answered, or none would do. */
   datagramsLostUntilMs: number;
   /** Who reached it for us lately, or says that it does; while it is not reached. */
   helper: string | undefined;

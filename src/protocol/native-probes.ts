@@ -48,6 +48,8 @@ export interface NativeProbesParts extends NativeQuestionParts {
   readonly overlay: Overlay;
   /** Has one member asked; nothing happens while it is. */
   readonly probe: (member: Member) => void;
+  /** The same, and no datagram counts as an answer. */
+  readonly askOnSession: (member: Member) => void;
   /** It takes no session, and yet something answers at its address. */
   readonly onNoSession: (member: Member) => void;
   /** It did not answer, and does again. */
@@ -68,7 +70,7 @@ export class NativeProbes {
     this.#question = new NativeQuestion(parts);
     this.#busy = new BusyNodes(kernel, members, probe);
     this.rounds = new ProbeRounds(kernel, members, parts.me.nodeId, probe);
-    this.rumours = new Rumours(kernel, members, overlay, probe);
+    this.rumours = new Rumours(kernel, members, overlay, parts.askOnSession);
     const { rumours } = this;
     this.#suspicions = new Suspicions({
       kernel,

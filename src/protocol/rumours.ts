@@ -22,14 +22,14 @@ export class Rumours {
   readonly #kernel: Kernel;
   readonly #members: Members;
   readonly #overlay: Overlay;
-  readonly #probe: (member: Member) => void;
+  readonly #ask: (member: Member) => void;
 
-  /** @param probe Has one member asked; nothing happens while it is. */
-  constructor(kernel: Kernel, members: Members, overlay: Overlay, probe: (member: Member) => void) {
+  /** @param ask Has one member asked on its session; nothing happens while it is. */
+  constructor(kernel: Kernel, members: Members, overlay: Overlay, ask: (member: Member) => void) {
     this.#kernel = kernel;
     this.#members = members;
     this.#overlay = overlay;
-    this.#probe = probe;
+    this.#ask = ask;
   }
 
   /**
@@ -49,9 +49,7 @@ export class Rumours {
         );
       }
       member.rumouredMs = nowMs;
-      // Somebody else may answer datagrams at the address of a dead node: not on its session.
-      member.datagramsLostUntilMs = Math.max(member.datagramsLostUntilMs, nowMs + RUMOUR_MS);
-      this.#probe(member);
+      this.#ask(member);
     }
   }
 

@@ -193,11 +193,14 @@ describe("A peer's list of members", () => {
 });
 
 describe("A peer's list without members that we reach", () => {
-  it("makes us ask three of those whom we have not heard for a tick", () => {
-    const core = sessionCore();
-    const peers = Array.from({ length: 12 }, (_, index) =>
-      new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`).join(core),
-    );
+  it("makes us ask three of those on their sessions, for whom datagrams answer", () => {
+    const features = ["session", "udp"];
+    const core = sessionCore({ features });
+    const peers = Array.from({ length: 12 }, (_, index) => {
+      const peer = new SessionPuppet(`p${index}`, `10.0.0.${index + 2}`);
+      peer.features = features;
+      return peer.join(core);
+    });
     const open = (type: NativeType) => peers.filter((peer) => peer.calls(core, type).length > 0);
     core.run(10);
     for (let ms = 0; ms < 12_000 || open(NativeType.MEMBERS).length === 0; ms += 100) {

@@ -123,6 +123,19 @@ describe("A node with a session", () => {
     expect(told.flat()).toEqual([]);
   });
 
+  it("that others suspect is asked on its session, though something answers datagrams there", () => {
+    const { core, bob } = withBob(DATAGRAMS);
+    const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
+    live(core, bob, probeMs, fine);
+    carol.answerCalls(core);
+    core.run(400);
+    bob.answerCalls(core);
+    core.run(350);
+    for (const call of bob.calls(core)) core.reply(call, silence);
+    carol.ask(core, NativeType.ALIVE, encodeAlive(["bob"]));
+    expect(bob.calls(core).map(({ type }) => type)).toEqual([NativeType.ALIVE]);
+  });
+
   it("that is suspected is told of to the others", () => {
     const { core, bob } = withBob();
     const carol = new SessionPuppet("carol", "10.0.0.3").join(core);

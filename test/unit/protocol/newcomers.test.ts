@@ -113,6 +113,35 @@ describe("A native newcomer", () => {
     expect(core.open.map(({ type }) => type)).toEqual([MessageType.HELLO]);
   });
 
+  it("with sessions is greeted in a large network, where nothing else shows who answers there", () => {
+    const core = sessionCore({ settings: { meshMax: 1 } });
+    for (const name of ["carol", "dave"]) {
+      const peer = new SessionPuppet(name, `10.0.1.${name.length}`);
+      core.ask(MessageType.HELLO, peer.greeting(), peer.address);
+      core.run(500);
+      peer.answerCalls(core);
+    }
+    const bob = new SessionPuppet("bob", "10.0.0.2");
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    bob.ask(core, NativeType.ALIVE, new Uint8Array());
+    expect(bob.calls(core).map(({ type }) => type)).toEqual([MessageType.HELLO]);
+  });
+
+  it("that has gone just after it spoke is not taken back for a PING", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
+    bob.ask(core, NativeType.ALIVE, new Uint8Array());
+    core.step({ kind: "session-lost", peer: bob.proven });
+    for (let ms = 0; ms < 400; ms += 10) {
+      for (const call of bob.calls(core)) {
+        if (call.type !== MessageType.HELLO) core.reply(call, unreachable);
+      }
+      core.run(10);
+    }
+    expect(core.core.member("bob")?.status).toBe("down");
+    expect(bob.calls(core).map(({ type }) => type)).toEqual([MessageType.HELLO]);
+  });
+
   it("is called at once", () => {
     const core = new LoneCore();
     const peer = new Puppet("peer1", "10.0.0.2");
