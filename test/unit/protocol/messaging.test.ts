@@ -3,9 +3,11 @@ import { describe, expect, it } from "vitest";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
 import { decodeData } from "../../../src/wire/data.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
 import { toHex } from "../../vectors.ts";
 import { answered, LoneCore, Puppet, type Sent, statusOf } from "./lone-core.ts";
 import { callsTo, replyAll, silence, stranger, unreachable } from "./native.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
 
 const AT = "10.0.0.2";
 const HELLO_TEXT = new TextEncoder().encode("hello");
@@ -62,6 +64,17 @@ describe("send", () => {
     send(core, "bob");
     expect(ends(core)).toEqual(["7 DSN_UNKNOWN_NODE", "7 DSN_UNKNOWN_NODE"]);
     expect(core.sent(MessageType.DATA)).toEqual([]);
+  });
+
+  it("to one that has just spoken on a session goes out, although it is not listed yet", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.3");
+    core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+    bob.ask(core, NativeType.ALIVE, new Uint8Array());
+    send(core, "bob");
+    core.reply(bob.call(core, NativeType.BYTES), answered(new Uint8Array()));
+    expect(ends(core)).toEqual(["7 ok"]);
+    expect(core.core.presentIds()).toEqual([]);
   });
 
   it("of more than 64 MiB is refused here", () => {

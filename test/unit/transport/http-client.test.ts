@@ -4,7 +4,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createPlainSeal } from "../../../src/crypto/aes-cbc-seal.ts";
-import type { Address, Reply } from "../../../src/transport/carrier.ts";
+import type { Address, Reply, RequestOptions } from "../../../src/transport/carrier.ts";
 import { createHttpCarrier, type HttpCarrier } from "../../../src/transport/http-carrier.ts";
 import type { CarrierLimits } from "../../../src/transport/limits.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
@@ -12,7 +12,7 @@ import { bytes, data, echo, until } from "../../contract/carrier.ts";
 import { onRequests, serveRaw } from "../../helpers/raw-http.ts";
 
 const MIB = 1024 * 1024;
-const OPTIONS = { timeoutMs: 5000, answerBytesMax: MIB };
+const OPTIONS: RequestOptions = { timeoutMs: 5000, answerBytesMax: MIB };
 const DATE = "Fri, 02 Oct 2026 10:20:30 GMT";
 
 const undo: (() => unknown)[] = [];
@@ -25,7 +25,7 @@ interface Asker {
   readonly carrier: HttpCarrier;
   /** Addresses that onConnectionLost() was called with. */
   readonly lost: Address[];
-  ask(to: Address, options?: Partial<typeof OPTIONS>): Promise<Reply>;
+  ask(to: Address, options?: Partial<RequestOptions>): Promise<Reply>;
 }
 
 async function createAsker(limits: Partial<CarrierLimits> = {}): Promise<Asker> {
@@ -85,6 +85,37 @@ function keptAnswer(body: Uint8Array): Buffer {
 }
 
 const failed = (reason: string) => ({ kind: "failed", reason });
+
+describe("HTTP client and a server that has much to do", () => {
+  const patient = { timeoutMs: 50, patienceMs: 5_000 };
+
+  it("waits longer for the answer of one that has taken its connection", async () => {
+    const { at } = await raw((socket, { body }) => {
+      setTimeout(() => socket.end(pythonAnswer(body)), 200);
+    });
+    const { ask } = await createAsker();
+    expect(await ask(at, patient)).toMatchObject({ kind: "answer" });
+    expect(await ask(at, { timeoutMs: 50 })).toMatchObject(failed("no-answer"));
+  });
+
+  it("does not where the connection is an old one, whose other end may be cut off", async () => {
+    const { at, seen } = await raw((socket, { body, index }) => {
+      if (index === 0) socket.write(keptAnswer(body));
+    });
+    const { ask } = await createAsker();
+    expect(await ask(at, patient)).toMatchObject({ kind: "answer" });
+    const detail = "no answer within 50 ms";
+    expect(await ask(at, patient)).toMatchObject({ ...failed("no-answer"), detail });
+    expect(seen).toMatchObject({ connections: 1, requests: 2 });
+  });
+
+  it("gives up in the end", async () => {
+    const { at } = await raw(() => undefined);
+    const detail = "no answer within 100 ms";
+    const reply = await (await createAsker()).ask(at, { timeoutMs: 50, patienceMs: 100 });
+    expect(reply).toMatchObject({ ...failed("no-answer"), detail });
+  });
+});
 
 describe("HTTP client and servers like the reference's", () => {
   it("sends what the reference reads", async () => {
