@@ -136,6 +136,32 @@ describe("A node with a session", () => {
     expect(bob.calls(core).map(({ type }) => type)).toEqual([NativeType.ALIVE]);
   });
 
+  it("that takes no session in a large network has to sign, though something answers PINGs there", () => {
+    const core = sessionCore({ ...DATAGRAMS, settings: { meshMax: 1 } });
+    const [bob, carol] = ["bob", "carol"].map((name, index) => {
+      const peer = new SessionPuppet(name, `10.0.0.${index + 2}`);
+      core.ask(MessageType.HELLO, peer.greeting(), peer.address);
+      core.run(500);
+      peer.answerCalls(core);
+      return peer;
+    });
+    if (bob === undefined || carol === undefined) throw new Error("there are two");
+    for (let ms = 0; ms < 1_000; ms += STEP_MS) {
+      core.run(STEP_MS);
+      for (const peer of [bob, carol]) peer.answerCalls(core);
+    }
+    core.run(400);
+    carol.ask(core, NativeType.ALIVE, encodeAlive(["bob"]));
+    for (let ms = 0; ms < 1_000; ms += STEP_MS) {
+      for (const call of bob.calls(core)) {
+        if (call.type === MessageType.PING) core.reply(call, answered(new Uint8Array()));
+        else if (call.type !== MessageType.HELLO) core.reply(call, unreachable);
+      }
+      core.run(STEP_MS);
+    }
+    expect(bob.calls(core).map(({ type }) => type)).toContain(MessageType.HELLO);
+  });
+
   it("that is suspected is told of to the others", () => {
     const { core, bob } = withBob();
     const carol = new SessionPuppet("carol", "10.0.0.3").join(core);
