@@ -57,13 +57,16 @@ export function ensureBuilt() {
 export function build() {
   rmSync(join(root, "dist"), { recursive: true, force: true });
   return (
-    runModule("typescript/bin/tsc", "-p", "tsconfig.build.json") &&
-    runModule("rolldown/bin/cli.mjs", "--config", "rolldown.config.js", "--log-level", "warn")
+    runModule("inherit", "typescript/bin/tsc", "-p", "tsconfig.build.json") &&
+    // What it says on stdout is a list of files.
+    runModule("ignore", "rolldown/bin/cli.mjs", "--config", "rolldown.config.js")
   );
 }
 
-function runModule(path, ...args) {
-  return run(process.execPath, [join(root, "node_modules", path), ...args]);
+/** @param stdout Where its output goes; its errors are always shown. */
+function runModule(stdout, path, ...args) {
+  const stdio = ["inherit", stdout, "inherit"];
+  return run(process.execPath, [join(root, "node_modules", path), ...args], { stdio });
 }
 
 function newest(path) {
