@@ -177,6 +177,7 @@ export class DSNode {
       sign: (message) => engine.sign(privateKey, "native", message, randomBytes(32)),
       verify: (key, message, signature) => engine.verify(key, "native", message, signature),
       admit: (peer) => core.refusalOf(peer),
+      keeps: (nodeId) => core.keepsSession(nodeId),
     });
   }
 

@@ -53,8 +53,8 @@ export class CoreParts {
   readonly messaging: Messaging;
   readonly goodbye: Goodbye;
   readonly answering: Answering;
+  readonly overlay: Overlay;
   readonly #options: CoreOptions;
-  readonly #overlay: Overlay;
   readonly #senders: Senders;
   readonly #enrolment: Enrolment;
   readonly #relayedGreeting: RelayedGreeting;
@@ -80,7 +80,7 @@ export class CoreParts {
     this.alerts = new Alerts(kernel);
     this.trust = new Trust(kernel, nodeId, pins, whitelist, natives);
     const { alerts, trust } = this;
-    this.#overlay = this.#makeOverlay();
+    this.overlay = this.#makeOverlay();
     this.#senders = new Senders(kernel, nodeId, members, trust);
     const enrolment = new Enrolment(kernel, self, members, trust, alerts);
     this.#enrolment = enrolment;
@@ -138,7 +138,7 @@ export class CoreParts {
         alerts: this.alerts,
         sightings: this.#sightings,
         me: this.self,
-        overlay: this.#overlay,
+        overlay: this.overlay,
         relays: !this.trust.isClosed,
         replicaBytesMax: this.#replicaBytesMax,
       },
@@ -180,7 +180,7 @@ export class CoreParts {
       kernel: this.kernel,
       members: this.members,
       greeting: this.#greeting,
-      overlay: this.#overlay,
+      overlay: this.overlay,
       onBack: (member) => this.joining.meet(member),
       onDoubted: (member) => this.liveness.probe(member),
     });
@@ -192,7 +192,7 @@ export class CoreParts {
       members: this.members,
       greeting: this.#relayedGreeting,
       trust: this.trust,
-      overlay: this.#overlay,
+      overlay: this.overlay,
       onGone: (member) => this.#looks.at(member),
       onUnlisted: (member) => this.liveness.askOnSession(member),
       onNamed: (named, namer) => this.joining.named(named, namer),
@@ -206,7 +206,7 @@ export class CoreParts {
       members: this.members,
       greeting: this.#relayedGreeting,
       items: this.#native.items,
-      overlay: this.#overlay,
+      overlay: this.overlay,
       nodeId: this.self.nodeId,
       isClosed: () => this.trust.isClosed,
     });
@@ -223,7 +223,7 @@ export class CoreParts {
       peerLists: this.#peerLists,
       directory: this.#directory,
       relays: this.#relays,
-      overlay: this.#overlay,
+      overlay: this.overlay,
       trust: this.trust,
       keyId: this.#options.keyId,
     });
@@ -236,7 +236,7 @@ export class CoreParts {
       this.joining,
       this.replication,
       this.#relays,
-      this.#overlay,
+      this.overlay,
       this.#looks,
       this.#me,
       this.self.features,
@@ -260,7 +260,7 @@ export class CoreParts {
       self: this.self,
       members: this.members,
       relays: this.#relays,
-      overlay: this.#overlay,
+      overlay: this.overlay,
       onLeft: (member) => this.joining.awaitReturn(member),
     });
   }

@@ -23,6 +23,7 @@ import type { Liveness } from "./liveness.ts";
 import { isPresent, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Messaging } from "./messaging.ts";
+import type { Overlay } from "./overlay.ts";
 import type { OwnState } from "./own-state.ts";
 import type { PeerMemory } from "./peer-memory.ts";
 import * as refusals from "./refusal.ts";
@@ -61,6 +62,7 @@ export class NodeCore {
   readonly #goodbye: Goodbye;
   readonly #memory: PeerMemory;
   readonly #isolation: Isolation;
+  readonly #overlay: Overlay;
   readonly #keyId: string | undefined;
   #mark: number;
   #flushSoon = false;
@@ -86,6 +88,7 @@ export class NodeCore {
     this.#goodbye = parts.goodbye;
     this.#memory = parts.memory;
     this.#isolation = parts.isolation;
+    this.#overlay = parts.overlay;
   }
 
   // ---- reading --------------------------------------------------------------------------------
@@ -136,6 +139,15 @@ export class NodeCore {
     if (nodeId === this.nodeId) return refusals.ownId(true);
     if (!this.#trust.admits(nodeId, publicKey)) return refusals.notWhitelisted(nodeId, this.nodeId);
     return this.#trust.accepts(nodeId, publicKey) ? undefined : refusals.keyChanged(nodeId);
+  }
+
+  /**
+   * Whether a session with that node is wanted also while nothing is said on it: in a small network
+   * with everybody who is there, in a large one with neighbours.
+   */
+  keepsSession(nodeId: string): boolean {
+    const member = this.#members.get(nodeId);
+    return member !== undefined && isPresent(member) && this.#overlay.reaches(member);
   }
 
   /** When `wake` is due, in monotonic milliseconds; undefined for not at all. */

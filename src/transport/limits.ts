@@ -132,7 +132,10 @@ export interface SessionLimits {
   readonly handshakesPerSourceMax: number;
   /** Milliseconds from the beginning of a connection until both sides have proved themselves. */
   readonly handshakeMsMax: number;
-  /** How often sessions are looked at, in milliseconds: one that rests from one look to the next ends. */
+  /**
+   * How often sessions are looked at, in milliseconds: one that rests from one look to the next
+   * ends, unless the node keeps it.
+   */
   readonly restMsMax: number;
   /** Sessions that others began. */
   readonly sessionsMax: number;
@@ -170,7 +173,7 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   handshakesMax: 128,
   handshakesPerSourceMax: 64,
   handshakeMsMax: 5_000,
-  restMsMax: 60_000,
+  restMsMax: 30_000,
   sessionsMax: 1024,
   requestBytesMax: {
     ...bodyBytesMax,

@@ -293,12 +293,14 @@ export class SessionCarrier {
     this.#restLater();
   }
 
-  /** In a large network most sessions are for one message. */
+  /** In a large network sessions with any but a few are for one message. */
   #restLater(): void {
     if (this.#cancelRest !== undefined || this.#closing !== undefined) return;
     this.#cancelRest = unheldAfter(this.#context.limits.restMsMax, () => {
       this.#cancelRest = undefined;
-      for (const session of this.#table.sessions()) if (session.rests()) session.drain();
+      for (const session of this.#table.sessions()) {
+        if (session.rests() && this.#identity?.keeps(session.peer.nodeId) !== true) session.drain();
+      }
       if (this.#table.size > 0) this.#restLater();
     });
   }

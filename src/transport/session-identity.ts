@@ -24,6 +24,8 @@ export interface SessionIdentity {
    * @returns how it is refused; undefined lets the node in.
    */
   admit(peer: ProvenPeer): AdmissionRefusal | undefined;
+  /** Whether a session with that node is kept also while nothing is said on it. */
+  keeps(nodeId: string): boolean;
 }
 
 /** How a node that has proved who it is is turned away. */

@@ -37,6 +37,7 @@ export function createIdentity(
     sign: (message) => engine.sign(privateKey, "native", message, randomBytes(32)),
     verify: (key, message, signature) => engine.verify(key, "native", message, signature),
     admit: () => undefined,
+    keeps: () => false,
     ...more,
   };
 }

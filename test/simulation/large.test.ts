@@ -180,6 +180,10 @@ describe("A large network", () => {
     // Ten to neighbours, and those of the last minute that were for one message.
     for (const node of simulation.nodes.values()) {
       expect(simulation.sessions.inUse(node, MINUTE_MS), node.name).toBeLessThanOrEqual(20);
+      // Those to neighbours are kept also while nothing is said on them.
+      const kept = names.filter((name) => node.core.keepsSession(name));
+      expect(kept.length, node.name).toBeGreaterThanOrEqual(5);
+      expect(kept.length, node.name).toBeLessThanOrEqual(10);
     }
     simulation.verify();
   });

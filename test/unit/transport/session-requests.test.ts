@@ -467,6 +467,24 @@ describe("A session on which nothing is said", () => {
     expect((await ask(a, b, bytes(10))).kind).toBe("answer");
   });
 
+  it("does not end while both sides keep it", async () => {
+    const keptByA = new Set(["b"]);
+    const a = await serve(echo, {
+      limits,
+      identity: createIdentity("a", { keeps: (nodeId) => keptByA.has(nodeId) }),
+    });
+    const b = await serve(echo, {
+      limits,
+      identity: createIdentity("b", { keeps: (nodeId) => nodeId === "a" }),
+    });
+    await ask(a, b, bytes(10));
+    // Several looks at it pass.
+    await new Promise((resolve) => setTimeout(resolve, 5 * limits.restMsMax));
+    expect([a.session.load.sessions, b.session.load.sessions]).toEqual([1, 1]);
+    keptByA.clear();
+    await until(() => a.session.load.sessions + b.session.load.sessions === 0);
+  });
+
   it("does not end while a request waits for its answer, however long", async () => {
     const answers: (() => void)[] = [];
     const slow: typeof echo = (_, respond) =>
