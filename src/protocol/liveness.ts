@@ -33,8 +33,12 @@ import type { Replication } from "./replication.ts";
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
 
-/** A node that only others reach is gone when it has proved nothing through them for so long. */
-const RELAYED_TICKS = 3;
+/**
+ * A node that only others reach is gone when it has proved nothing through them for so many ticks:
+ * more where links lose much, for each proof crosses four of them.
+ */
+const RELAYED_TICKS = { min: 3, max: 20 } as const;
+const FALSE_VERDICTS = 1e-3;
 
 export class Liveness {
   readonly #kernel: Kernel;
@@ -174,17 +178,23 @@ export class Liveness {
   /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
   *#careThroughOthers(member: Member): Flow {
     if (this.#kernel.isLate()) return;
-    const proved = yield* this.#relays.reach(member);
-    if (proved || member.status !== "relayed" || this.#kernel.isLate()) return;
+    const reached = yield* this.#relays.ask(member);
+    // Where those who reach it do not answer us either, they say nothing of it.
+    if (reached !== "not reached" || member.status !== "relayed" || this.#kernel.isLate()) return;
     const { monotonicMs } = this.#kernel.now;
     const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
-    if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
+    if (monotonicMs - aliveMs < this.#relayedTicks() * this.#kernel.settings.tickMs) return;
     if (isUnproven(member)) {
       this.#members.removeUnproven(member);
       return;
     }
     this.#members.setStatus(member, "down", member.reason);
     this.#joining.pursue(member);
+  }
+
+  #relayedTicks(): number {
+    const ticks = this.#native.suspicions.tries(FALSE_VERDICTS);
+    return Math.min(RELAYED_TICKS.max, Math.max(RELAYED_TICKS.min, ticks));
   }
 
   /** A Python peer calls only those that it lists. */

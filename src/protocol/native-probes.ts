@@ -59,9 +59,9 @@ export interface NativeProbesParts extends NativeQuestionParts {
 export class NativeProbes {
   readonly rounds: ProbeRounds;
   readonly rumours: Rumours;
+  readonly suspicions: Suspicions;
   readonly #parts: NativeProbesParts;
   readonly #question: NativeQuestion;
-  readonly #suspicions: Suspicions;
   readonly #busy: BusyNodes;
 
   constructor(parts: NativeProbesParts) {
@@ -72,7 +72,7 @@ export class NativeProbes {
     this.rounds = new ProbeRounds(kernel, members, parts.me.nodeId, probe);
     this.rumours = new Rumours(kernel, members, overlay, parts.askOnSession);
     const { rumours } = this;
-    this.#suspicions = new Suspicions({
+    this.suspicions = new Suspicions({
       kernel,
       relays,
       rumours,
@@ -108,10 +108,10 @@ export class NativeProbes {
     if (failure === undefined || !stands()) return undefined;
     if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
-    const suspicion = yield* this.#suspicions.suspect(member, sinceMs, failure, stands);
+    const suspicion = yield* this.suspicions.suspect(member, sinceMs, failure, stands);
     if (!stands()) return undefined;
     if (suspicion === undefined) {
-      this.#suspicions.noteFirstTry(false);
+      this.suspicions.noteFirstTry(false);
       this.#lives(member);
       return undefined;
     }
@@ -125,7 +125,7 @@ export class NativeProbes {
     const byDatagram = this.#question.asksByDatagram(member);
     const firstTryMs = Math.round(firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
-      this.#suspicions.noteFirstTry(true);
+      this.suspicions.noteFirstTry(true);
       // Only what answers on a session is reached again.
       if (stands() && member.status !== "one-way") this.#lives(member);
       return undefined;
@@ -135,14 +135,14 @@ export class NativeProbes {
     const failure = yield* this.#question.ask(member, firstTryMs);
     if (!stands()) return undefined;
     if (failure === undefined) {
-      this.#suspicions.noteFirstTry(!byDatagram);
+      this.suspicions.noteFirstTry(!byDatagram);
       this.#lives(member);
       return undefined;
     }
     // A connection that ended is no sign of much work.
     const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
     if (!busy || !stands()) return failure;
-    if (byDatagram) this.#suspicions.noteFirstTry(false);
+    if (byDatagram) this.suspicions.noteFirstTry(false);
     this.#lives(member);
     return undefined;
   }
@@ -168,7 +168,7 @@ export class NativeProbes {
     while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);
     if (!stands()) return undefined;
     if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
-    this.#suspicions.noteFirstTry(knocks.length === 1);
+    this.suspicions.noteFirstTry(knocks.length === 1);
     this.#lives(member);
     return undefined;
   }

@@ -38,6 +38,9 @@ export interface RelaysParts {
   readonly isClosed: () => boolean;
 }
 
+/** What others say of a member; `unheard` when none of them has said anything. */
+export type Reached = "reached" | "not reached" | "unheard";
+
 export class Relays {
   readonly #parts: RelaysParts;
   /** By owner, then by asker. */
@@ -51,25 +54,39 @@ export class Relays {
 
   /** Whether somebody else reaches the member, as it has just proved to us. */
   *reach(member: Member): Flow<boolean> {
+    return (yield* this.ask(member)) === "reached";
+  }
+
+  /** The same, and whether anybody has said so if not. */
+  *ask(member: Member): Flow<Reached> {
     // Six messages and as many signatures: a machine that is late itself would only be later.
-    if (!speaksNative(member) || this.#parts.kernel.isLate()) return false;
+    if (!speaksNative(member) || this.#parts.kernel.isLate()) return "unheard";
     const helpers = this.#helpers(member);
-    if (helpers.length === 0) return false;
+    if (helpers.length === 0) return this.#mayBeHelped() ? "unheard" : "not reached";
     const hello = yield* this.#parts.greeting.open();
     // The first that brings a proof is enough; the others are not waited for.
-    const reached = yield* wait<boolean>((resume, fail) => {
+    const reached = yield* wait<Reached>((resume, fail) => {
       let missing = helpers.length;
+      let best: Reached = "unheard";
       for (const helper of helpers) {
-        const ended = (proved: boolean) => {
+        const ended = (one: Reached) => {
           missing -= 1;
-          if (proved || missing === 0) resume(proved);
+          if (one !== "unheard") best = one;
+          if (one === "reached" || missing === 0) resume(best);
         };
         run(this.#through(helper, member, hello), ended, fail);
       }
     });
     // It does not reach it any more, or said so and never did.
-    if (!reached) member.helper = undefined;
+    if (reached !== "reached") member.helper = undefined;
     return reached;
+  }
+
+  /** Nobody answers us now, and somebody may yet. */
+  #mayBeHelped(): boolean {
+    return this.#parts.members
+      .all()
+      .some(({ status }) => status === "suspect" || status === "joining");
   }
 
   #helpers(member: Member): Member[] {
@@ -89,18 +106,20 @@ export class Relays {
     return helpers;
   }
 
-  *#through(helper: Member, member: Member, hello: OpenHello): Flow<boolean> {
+  *#through(helper: Member, member: Member, hello: OpenHello): Flow<Reached> {
     const { kernel, greeting, members } = this.#parts;
     const held = versionHeld(member);
     const payload = encodeRelay({ to: member.nodeId, held, hello: hello.payload });
     const reply = yield* kernel.request(targetOf(helper), NativeType.RELAY, payload, {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
     });
-    if (reply.kind !== "answer" || !members.has(member)) return false;
-    if (!(yield* greeting.answers(member, reply.payload, hello))) return false;
+    // One that waits for a dead node for as long as we wait for it is silent, and there.
+    if (reply.kind === "failed" && helper.status !== "alive") return "unheard";
+    if (reply.kind !== "answer" || !members.has(member)) return "not reached";
+    if (!(yield* greeting.answers(member, reply.payload, hello))) return "not reached";
     noteProven(member, kernel.now.monotonicMs);
     member.helper = helper.nodeId;
-    return true;
+    return "reached";
   }
 
   // ---- passing on -----------------------------------------------------------------------------

@@ -81,6 +81,16 @@ export class Suspicions {
   }
 
   /**
+   * How many questions in a row go unanswered by a node that is there so seldom: more where links
+   * lose more.
+   *
+   * @param falseShare How often, 0 to 1.
+   */
+  tries(falseShare: number): number {
+    return Math.ceil(Math.log(falseShare) / Math.log(1 - this.#answeredShare));
+  }
+
+  /**
    * @param sinceMs When it was asked first.
    * @param isCurrent False once nobody wants to know any more.
    * @returns undefined when the member has shown that it lives.
@@ -132,10 +142,9 @@ export class Suspicions {
   }
 
   #lastsMs(member: Member): number {
-    const tries = Math.log(FALSE_VERDICTS) / Math.log(1 - this.#answeredShare);
     const { kernel, holdMs } = this.#parts;
     const silenceMs = isBusy(member, kernel.now.monotonicMs) ? BUSY_SILENCE_MS : SILENCE_MS;
-    const wantedMs = Math.max(silenceMs, Math.ceil(tries) * TRY_MS, holdMs(member));
+    const wantedMs = Math.max(silenceMs, this.tries(FALSE_VERDICTS) * TRY_MS, holdMs(member));
     return Math.min(SUSPICION_MS_MAX, wantedMs);
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Simulation } from "../../src/testing/index.ts";
 import { addresses, comings, happyEnd, network, partition, SOON_MS, seenBy } from "./stories.ts";
 
 const MINUTE_MS = 60_000;
@@ -33,6 +34,27 @@ describe("A partition", () => {
 });
 
 describe("Loss", () => {
+  it.each([0.3, 0.5])("of %d from the beginning lets nobody be given up", (lossRate) => {
+    const simulation = new Simulation({ seed: 1, lossRate });
+    const names = Array.from({ length: 40 }, (_, index) => `n${index}`);
+    for (const [index, name] of names.entries()) {
+      const join = index === 0 ? [] : ["n0"];
+      simulation.clock.in((index * 997) % 1_000, () =>
+        simulation.add(name, { join, sessions: true, datagrams: "plain" }),
+      );
+    }
+    simulation.run(45_000);
+    let joins = 0;
+    for (const { name, events } of simulation.nodes.values()) {
+      joins += events.filter((event) => event.name === "peer:join").length;
+      expect(
+        events.some((event) => event.name === "peer:leave"),
+        name,
+      ).toBe(false);
+    }
+    expect(joins).toBeGreaterThan(200);
+  });
+
   it("of 30 % is survived, and forgotten when it ends", () => {
     const simulation = network(["a", "b", "c", "d", "e"], { seed: 3 });
     simulation.network.lossRate = 0.3;

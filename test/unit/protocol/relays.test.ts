@@ -1,6 +1,7 @@
 /** A node that we do not reach, and others do. */
 import { describe, expect, it } from "vitest";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
+import type { Reply } from "../../../src/wire/exchange.ts";
 import { decodeHello } from "../../../src/wire/hello.ts";
 import { decodeHelloBlock } from "../../../src/wire/hello-block.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
@@ -169,6 +170,28 @@ describe("A node that we do not reach", () => {
     live(2 * tickMs, false);
     expect(statusOf(core)).toBe("down");
     expect(comings(core, "bob")).toEqual(["peer:leave"]);
+  });
+
+  it("is not given up while those who reach it are suspected, and is when they are down", () => {
+    const { core, bob, helpers } = setUp(1);
+    const [helper] = helpers;
+    if (helper === undefined) throw new Error("no helper");
+    lose(core, bob);
+    bring(core, helper, bob);
+    const live = (ms: number, reply: Reply, helperAnswers: boolean) => {
+      for (let passed = 0; passed < ms; passed += 100) {
+        core.run(100);
+        for (const call of helper.calls(core, NativeType.RELAY)) core.reply(call, silence);
+        if (helperAnswers) helper.answerCalls(core);
+        for (const call of [...helper.calls(core), ...bob.calls(core)]) core.reply(call, reply);
+      }
+    };
+    live(2.9 * tickMs, silence, true);
+    core.step({ kind: "session-lost", peer: helper.proven });
+    live(0.95 * tickMs, silence, false);
+    expect([statusOf(core, helper.nodeId), statusOf(core)]).toEqual(["suspect", "relayed"]);
+    live(4 * tickMs, unreachable, false);
+    expect([statusOf(core, helper.nodeId), statusOf(core)]).toEqual(["down", "down"]);
   });
 
   it("is alive again when it is reached", () => {
