@@ -9,7 +9,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { allWriters } from "./all-writers.ts";
-import { type Arguments, parseArguments } from "./arguments.ts";
+import { type Arguments, readArguments } from "./arguments.ts";
 import { coalesced } from "./coalesced.ts";
 import { fullState } from "./full-state.ts";
 import { idle } from "./idle.ts";
@@ -51,11 +51,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.once(signal, () => process.exit(1));
 }
 
-const { options, only, json, results: file } = argumentsOrExit();
+const { options, only, json, results: file, typed } = argumentsOrExit();
 const { profiles, udp } = options;
 if (profiles !== undefined) mkdirSync(profiles, { recursive: true });
 const machine = thisMachine();
-const line = machineLine(machine, process.argv.slice(2));
+const line = machineLine(machine, typed);
 console.log(`${line}\n`);
 
 const results: (Result & { readonly name: string })[] = [];
@@ -72,14 +72,14 @@ if (file !== undefined) {
   if (only.length === 0) putMachine(file, line);
 }
 if (json !== undefined) {
-  const report = { machine, udp: udp ?? "default", arguments: process.argv.slice(2), results };
+  const report = { machine, udp: udp ?? "default", arguments: typed, results };
   writeFileSync(json, `${JSON.stringify(report, undefined, 2)}\n`);
 }
 
 function argumentsOrExit(): Arguments {
   try {
     const names = QUESTIONS.map(({ name }) => name);
-    return parseArguments(process.argv.slice(2), names);
+    return readArguments(process.argv[2] ?? "", names);
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exit(2);

@@ -6,7 +6,7 @@
 //                         [--bootstrap-dies]
 //
 // Ends with 1 when a promise was broken, with 2 when it cannot do what it was asked.
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments.mjs";
 import { ensureBuilt, ensureInstalled } from "./prepare.mjs";
 
 const USAGE = `npm run simulate -- --seeds COUNT [--from SEED] [--workers COUNT]
@@ -14,34 +14,25 @@ npm run simulate -- --plan FILE [--shrink]
 npm run simulate -- --nodes COUNT [--seed SEED] [--minutes MINUTES] [--loss SHARE]
                     [--bootstrap-dies] [--out FOLDER]`;
 
-function fail(why) {
-  console.error(`✖ Cannot simulate: ${why}\n  Fix   ${USAGE.replaceAll("\n", "\n        ")}`);
-  process.exit(2);
-}
-
-function parse() {
-  const text = { type: "string" };
-  const flag = { type: "boolean" };
-  const names = ["seeds", "from", "workers", "plan", "nodes", "seed", "minutes", "loss", "out"];
-  const options = Object.fromEntries(names.map((name) => [name, text]));
-  try {
-    return parseArgs({ options: { ...options, shrink: flag, "bootstrap-dies": flag } }).values;
-  } catch (error) {
-    return fail(error.message);
-  }
-}
-
-const values = parse();
-
-function number(name, fallback, min, max, isWhole = true) {
-  if (values[name] === undefined) return fallback;
-  const value = Number(values[name]);
-  if (!(value >= min && value <= max) || (isWhole && !Number.isInteger(value)))
-    fail(
-      `--${name} is "${values[name]}", not ${isWhole ? "a whole number" : "a number"} from ${min} to ${max}`,
-    );
-  return value;
-}
+const text = { type: "string" };
+const flag = { type: "boolean" };
+const { values, number, fail } = readArguments({
+  what: "simulate",
+  usage: USAGE,
+  options: {
+    seeds: text,
+    from: text,
+    workers: text,
+    plan: text,
+    shrink: flag,
+    nodes: text,
+    seed: text,
+    minutes: text,
+    loss: text,
+    out: text,
+    "bootstrap-dies": flag,
+  },
+});
 
 const tasks = ["seeds", "plan", "nodes"].filter((name) => values[name] !== undefined);
 if (tasks.length !== 1)

@@ -9,21 +9,20 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
+import { readArguments } from "./arguments.mjs";
 import { ensureBuilt, ensureInstalled } from "./prepare.mjs";
 import { Member } from "./soak/member.mjs";
 import { falseLeaves, growth, growthProblems, leakProblems } from "./soak/verdict.mjs";
 
-const options = {
-  minutes: { type: "string", default: "2" },
-  nodes: { type: "string", default: "16" },
-};
-const { values } = parseArgs({ options });
-const [minutes, nodes] = [Number(values.minutes), Number(values.nodes)];
-if (!(minutes > 0) || !Number.isInteger(nodes) || nodes < 4 || nodes > 64) {
-  console.error("✖ Cannot use these: --minutes is a number above 0, --nodes a whole one, 4 to 64");
-  process.exit(2);
-}
+const text = { type: "string" };
+const { number } = readArguments({
+  what: "soak",
+  usage: "npm run soak -- [--minutes MINUTES] [--nodes COUNT]",
+  options: { minutes: text, nodes: text },
+});
+const minutes = number("minutes", 2, 0.01, 100_000, false);
+const nodes = number("nodes", 16, 4, 64);
+
 ensureInstalled();
 ensureBuilt();
 

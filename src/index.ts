@@ -47,8 +47,9 @@ export type {
   ReceiveCallback,
   UpdateCallback,
 } from "./node/node-callbacks.ts";
-export { NodeFace, type SendResult } from "./node/node-face.ts";
+export { NodeFace } from "./node/node-face.ts";
 export type { PeerInfo } from "./node/peer-info.ts";
+export type { SendResult } from "./node/sending.ts";
 export type { WaitOptions } from "./node/waiting.ts";
 export type { WatchEvent, WatchOptions } from "./node/watch.ts";
 export type { PeerStatus } from "./protocol/index.ts";

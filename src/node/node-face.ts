@@ -4,7 +4,6 @@
  * The names are the reference's, in camelCase; the order of arguments is the reference's too.
  * @module
  */
-import { DsnError } from "../errors.ts";
 import type { Listener } from "./emitter.ts";
 import { type DSNodeEvents, type State, toState } from "./events.ts";
 import { globMatcher } from "./glob.ts";
@@ -15,17 +14,12 @@ import type {
   ReceiveCallback,
   UpdateCallback,
 } from "./node-callbacks.ts";
+import { keyIsThere, peersAreThere } from "./node-conditions.ts";
 import type { PeerInfo } from "./peer-info.ts";
-import { stoppedError } from "./stopped-error.ts";
+import { type SendResult, sendBytes, sendToEach } from "./sending.ts";
 import { checkEntry, toBytes } from "./values.ts";
-import { abortable, type Condition, type WaitOptions, waitFor } from "./waiting.ts";
+import { type WaitOptions, waitFor } from "./waiting.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
-
-/** Copying more than this would hold up all else that the process does. */
-const COPIED_BYTES_MAX = 1024 * 1024;
-
-/** How a send to one of several nodes ended; the errors are those of {@link NodeFace.sendToNode}. */
-export type SendResult = { readonly ok: true } | { readonly ok: false; readonly error: DsnError };
 
 /**
  * All that a program does with a node that runs: write, read, send, watch, wait.
@@ -236,12 +230,7 @@ export abstract class NodeFace {
     data: string | Uint8Array,
     options: WaitOptions = {},
   ): Promise<void> {
-    const { signal, timeout } = options;
-    signal?.throwIfAborted();
-    const bytes = toBytes(data);
-    const isCopied = typeof data !== "string" && bytes.length <= COPIED_BYTES_MAX;
-    const sent = this.node.send(nodeId, isCopied ? new Uint8Array(bytes) : bytes, timeout);
-    await (signal === undefined ? sent : abortable(sent, signal));
+    await sendBytes(this.node, nodeId, data, options);
   }
 
   /**
@@ -262,18 +251,7 @@ export abstract class NodeFace {
   ): Promise<Map<string, SendResult>> {
     const bytes = toBytes(data);
     const receivers = options.to ?? this.remotePeers();
-    const results = await Promise.all(
-      receivers.map(async (nodeId): Promise<[string, SendResult]> => {
-        try {
-          await this.sendToNode(nodeId, bytes, options);
-          return [nodeId, { ok: true }];
-        } catch (error) {
-          if (!(error instanceof DsnError)) throw error;
-          return [nodeId, { ok: false, error }];
-        }
-      }),
-    );
-    return new Map(results);
+    return await sendToEach(receivers, (nodeId) => this.sendToNode(nodeId, bytes, options));
   }
 
   /** Replaces the callback for bytes that nodes send; `undefined` removes it. */
@@ -337,20 +315,7 @@ export abstract class NodeFace {
    * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.
    */
   waitForPeers(wanted: number | readonly string[], options?: WaitOptions): Promise<PeerInfo[]> {
-    const missing = () =>
-      typeof wanted === "number"
-        ? `${wanted} peers (${this.remotePeers().length} are there)`
-        : `peers: ${wanted.filter((nodeId) => !this.remotePeers().includes(nodeId)).join(", ")}`;
-    const check = () => {
-      const there = this.remotePeers();
-      const enough =
-        typeof wanted === "number"
-          ? there.length >= wanted
-          : wanted.every((nodeId) => there.includes(nodeId));
-      if (!enough) return undefined;
-      return this.peerInfo().filter(({ nodeId }) => there.includes(nodeId));
-    };
-    return this.#waitFor(["peer:status"], { check, missing }, options);
+    return waitFor(peersAreThere(this, wanted), options);
   }
 
   /**
@@ -367,33 +332,7 @@ export abstract class NodeFace {
     accept: (value: string) => boolean = () => true,
     options?: WaitOptions,
   ): Promise<string> {
-    const check = () => {
-      const value = this.readData(nodeId, key);
-      return value !== undefined && accept(value) ? value : undefined;
-    };
-    const missing = () => {
-      const value = this.readData(nodeId, key);
-      return `"${key}" of "${nodeId}" (now ${value === undefined ? "not there" : JSON.stringify(value.slice(0, 64))})`;
-    };
-    const names = ["state:update", "state:local", "peer:status"] as const;
-    return this.#waitFor(names, { check, missing }, options);
-  }
-
-  /** Looks again at each event of these names, until the node stops. */
-  #waitFor<T>(
-    names: readonly (keyof DSNodeEvents)[],
-    condition: Pick<Condition<T>, "check" | "missing">,
-    options: WaitOptions | undefined,
-  ): Promise<T> {
-    const watch = (again: () => void) => {
-      const undo = [...names, "close" as const].map((name) => this.on(name, again));
-      return () => {
-        for (const step of undo) step();
-      };
-    };
-    const hopeless = () => (this.node.stopped ? stoppedError("wait any longer") : undefined);
-    const after = (ms: number, run: () => void) => this.node.after(ms, run);
-    return waitFor({ ...condition, watch, hopeless, after }, options);
+    return waitFor(keyIsThere(this, nodeId, key, accept), options);
   }
 
   /** Once {@link node} is there. */

@@ -5,18 +5,15 @@
  * was lost on its way is found. While nothing is missing, 8 bytes tell so.
  * @module
  */
+import type { DigestEntry } from "../wire/digest-entry.ts";
+import { differingBuckets, inBuckets, isNone, summaryOf } from "../wire/digest-summary.ts";
 import type { Reply } from "../wire/exchange.ts";
 import {
   type DigestAnswer,
-  type DigestEntry,
   decodeDigestAnswer,
   decodeDigestRequest,
-  differingBuckets,
   encodeDigestAnswer,
   encodeDigestRequest,
-  inBuckets,
-  isNone,
-  summaryOf,
 } from "../wire/native-digest.ts";
 import {
   decodeStateAcks,

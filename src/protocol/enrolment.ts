@@ -18,12 +18,12 @@ import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
   type Member,
-  resetPush,
   SESSION_FEATURE,
   type SignedHello,
   speaksNative,
 } from "./member.ts";
 import type { Members } from "./members.ts";
+import { resetPush } from "./push-state.ts";
 import type { Self } from "./self.ts";
 import { sameBytes, type Trust } from "./trust.ts";
 

@@ -3,14 +3,14 @@
  * not hashed again. A node that hears of a thousand others compares dozens of times meanwhile.
  * @module
  */
+import type { DigestEntry } from "../wire/digest-entry.ts";
 import {
   BUCKETS,
   compareOwners,
-  type DigestEntry,
   joinedBuckets,
   summaryOfWritten,
   writtenEntry,
-} from "../wire/native-digest.ts";
+} from "../wire/digest-summary.ts";
 import type { Proof } from "./native-replica.ts";
 
 /** What is held of an owner, and in which bucket that is. An object that stands for just that. */

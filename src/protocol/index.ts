@@ -22,9 +22,9 @@ export {
   type Replica,
   SESSION_FEATURE,
   type SignedHello,
-  type SyncState,
 } from "./member.ts";
 export type { NativeReplica, Proof } from "./native-replica.ts";
 export type { RememberedPeer } from "./peer-memory.ts";
+export type { SyncState } from "./push-state.ts";
 export { DEFAULT_SETTINGS, LIMITS, type Settings } from "./settings.ts";
 export type { WhitelistEntry } from "./trust.ts";

@@ -11,8 +11,9 @@ import type { Greeted } from "./enrolment.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
-import { hasCalled, isPresent, type Member, noteFailure, speaksNative } from "./member.ts";
+import { hasCalled, isPresent, type Member, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
+import { noteFailure } from "./push-state.ts";
 import { isForgotten } from "./refusal.ts";
 import { troubleOf } from "./troubles.ts";
 

@@ -3,7 +3,7 @@
  * receiver needs.
  * @module
  */
-import type { DigestEntry } from "../wire/native-digest.ts";
+import type { DigestEntry } from "../wire/digest-entry.ts";
 import type { Change, StateItem } from "../wire/native-states.ts";
 import type { Entries } from "./entries.ts";
 import type { HeldEntry, ProvenEntry } from "./held-states.ts";

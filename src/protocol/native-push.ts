@@ -9,12 +9,13 @@ import type { Reply } from "../wire/exchange.ts";
 import { decodeStateAcks, encodeStates, type StateItem } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, resetSync, speaksNative, targetOf } from "./member.ts";
+import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
 import type { Overlay } from "./overlay.ts";
 import type { OwnProofs } from "./own-proofs.ts";
 import type { OwnState } from "./own-state.ts";
+import { resetSync } from "./push-state.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 

@@ -3,7 +3,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import { bucketOf } from "../wire/native-digest.ts";
+import { bucketOf } from "../wire/digest-summary.ts";
 
 /** Rings that all nodes stand on, in another order on each. */
 export const RINGS = 5;

@@ -7,9 +7,10 @@ import type { Address } from "../wire/exchange.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { hasCalled, isPresent, isShy, type Member, speaksNative } from "./member.ts";
+import { hasCalled, isPresent, type Member, speaksNative } from "./member.ts";
 import { createPauses } from "./pauses.ts";
 import { pingMember } from "./ping-member.ts";
+import { isShy } from "./push-state.ts";
 import { isRefusal } from "./troubles.ts";
 import { Turn, type Turns } from "./turns.ts";
 

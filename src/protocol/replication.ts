@@ -15,19 +15,13 @@ import type { StatePacket } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import {
-  isGone,
-  isPresent,
-  type Member,
-  mayNotListUs,
-  noteFailure,
-  speaksNative,
-} from "./member.ts";
+import { isGone, isPresent, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeReplication } from "./native-replication.ts";
 import { OwnPacket, type SignedState } from "./own-packet.ts";
 import type { OwnSightings } from "./own-sightings.ts";
 import type { OwnState } from "./own-state.ts";
+import { mayNotListUs, noteFailure } from "./push-state.ts";
 import { EMPTY, PythonTake, readPacket, type Verdict } from "./python-take.ts";
 import * as refusals from "./refusal.ts";
 import { isForgotten, Refusal } from "./refusal.ts";

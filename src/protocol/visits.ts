@@ -7,8 +7,9 @@ import { type Address, formatAddress } from "../wire/exchange.ts";
 import type { Flow } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { isPresent, isShy, type Member, noteFailure, speaksNative } from "./member.ts";
+import { isPresent, type Member, speaksNative } from "./member.ts";
 import type { Pursuits } from "./pursuits.ts";
+import { isShy, noteFailure } from "./push-state.ts";
 import { isForgotten } from "./refusal.ts";
 import { isRefusal } from "./troubles.ts";
 

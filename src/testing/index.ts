@@ -33,15 +33,14 @@ export {
 export type { SimDisk } from "./sim-world.ts";
 export { Simulation } from "./simulation.ts";
 export { type StarveOptions, starve } from "./starvation.ts";
-export {
-  createTestNetwork,
-  type SettleOptions,
-  TestNetwork,
-  type TestNetworkOptions,
-  type TestNodeOptions,
-  type TestRestartOptions,
-} from "./test-network.ts";
+export { createTestNetwork, TestNetwork } from "./test-network.ts";
 export { TestBody, TestNode, type TestNodeParts } from "./test-node.ts";
+export type {
+  SettleOptions,
+  TestNetworkOptions,
+  TestNodeOptions,
+  TestRestartOptions,
+} from "./test-options.ts";
 export { createToySignatures } from "./toy-signatures.ts";
 export { Trace } from "./trace.ts";
 export { Traffic, type TrafficCount } from "./traffic.ts";

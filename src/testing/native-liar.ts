@@ -2,14 +2,14 @@
  * What a liar says on sessions: it is a member, so it has some of its own, and has seen what a
  * member sees. Nobody can take the place of another there, so it lies under its own name.
  */
+import type { DigestEntry } from "../wire/digest-entry.ts";
+import { summaryOf } from "../wire/digest-summary.ts";
 import type { Outcome, Reply } from "../wire/exchange.ts";
 import type { HelloRole } from "../wire/hello-block.ts";
 import {
-  type DigestEntry,
   decodeDigestAnswer,
   encodeDigestAnswer,
   encodeDigestRequest,
-  summaryOf,
 } from "../wire/native-digest.ts";
 import {
   decodeMembersAnswer,

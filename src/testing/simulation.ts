@@ -5,23 +5,24 @@
  * after every step, *convergence* once the faults have ended.
  * @module
  */
-import { createHash } from "node:crypto";
 import type { SignatureEngine } from "../crypto/signatures.ts";
 import type { DsnError } from "../errors.ts";
-import type { CoreEvent, Input } from "../protocol/index.ts";
+import type { CoreEvent } from "../protocol/index.ts";
 import { anyName } from "../wire/native-type.ts";
 import { disagreements } from "./convergence.ts";
 import { Promises } from "./promises.ts";
 import { seededBytes, seededRandom } from "./random.ts";
 import { SIM_PORT, SimCarrier, type SimHost } from "./sim-carrier.ts";
 import { SimDisks } from "./sim-disks.ts";
+import { addressOf, SimHosts } from "./sim-hosts.ts";
 import { SimNetwork } from "./sim-network.ts";
 import { SimNode } from "./sim-node.ts";
 import type { AddOptions, RestartOptions, SimulationOptions } from "./sim-options.ts";
 import { type PythonOptions, SimPython } from "./sim-python.ts";
+import { SimServices } from "./sim-services.ts";
 import { SimSessions } from "./sim-sessions.ts";
 import { SimWire } from "./sim-wire.ts";
-import type { SimDisk, SimWorld } from "./sim-world.ts";
+import type { SimDisk } from "./sim-world.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { Traffic } from "./traffic.ts";
@@ -75,23 +76,18 @@ export class Simulation {
   onTold: ((node: SimNode, event: CoreEvent) => void) | undefined;
   /** Sessions between nodes that use them. */
   readonly sessions: SimSessions;
-  readonly #world: SimWorld;
+  readonly #services: SimServices;
   readonly #disks: SimDisks;
   readonly #wire = new SimWire(this);
-  /** Who lives at an IP address, and at a name followed by `.sim`. */
-  readonly #hostsAt = new Map<string, SimHost>();
+  readonly #hosts = new SimHosts();
   readonly #added = new Map<string, AddOptions>();
-  readonly #wakes = new Map<SimNode, number>();
-  readonly #sends = new Map<number, (error: DsnError | undefined) => void>();
-  #lastOperation = 0;
 
   /** Begins at 0 ms with nobody in it. */
   constructor(options: SimulationOptions) {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
     this.entropy = seededBytes(this.random);
-    const { keepsRecords = true } = options;
-    this.trace.isKept = keepsRecords;
+    this.trace.isKept = options.keepsRecords ?? true;
     this.engine = options.engine ?? createToySignatures();
     this.#disks = new SimDisks(this.engine, this.entropy);
     this.network = new SimNetwork(this.clock, this.random, options);
@@ -100,7 +96,7 @@ export class Simulation {
       network: this.network,
       trace: this.trace,
       traffic: this.traffic,
-      hostAt: (address) => this.#hostsAt.get(address),
+      hostAt: (address) => this.#hosts.at(address),
     });
     this.sessions = new SimSessions({
       clock: this.clock,
@@ -112,35 +108,7 @@ export class Simulation {
         this.trace.note(this.clock.nowMs, `${to.name} ${anyName(type)} ${from.address}`, payload);
       },
     });
-    this.#world = {
-      settings: options.settings ?? {},
-      keepsRecords,
-      engine: this.engine,
-      random: this.random,
-      entropy: this.entropy,
-      nowMs: () => this.clock.nowMs,
-      later: (node, input) => this.#later(node, input),
-      endSession: (node, nodeId) => this.sessions.end(node, nodeId),
-      transmit: (node, effect) => this.#wire.transmit(node, effect),
-      wakeAt: (node, atMs) => this.#wakeAt(node, atMs),
-      signing: (node, message) => this.promises.signed(node.nodeId, message),
-      told: (node, event) => {
-        this.promises.told(node, event);
-        this.onTold?.(node, event);
-      },
-      stepped: (node, input) => {
-        if (this.trace.isKept) this.trace.note(this.clock.nowMs, `${node.name} ${input.kind}`);
-        this.promises.stepped(node);
-      },
-      left: (node) => {
-        if (node.running) this.crash(node.name);
-      },
-      settled: (_node, operation, error) => {
-        const onSettled = this.#sends.get(operation);
-        this.#sends.delete(operation);
-        onSettled?.(error);
-      },
-    };
+    this.#services = new SimServices(this, this.#wire, options);
   }
 
   // ---- the cast -------------------------------------------------------------------------------
@@ -164,17 +132,13 @@ export class Simulation {
     this.pythons.get(name)?.crash();
     const peer = new SimPython(this, name, options, keyPair);
     this.pythons.set(name, peer);
-    this.#settle(peer);
+    this.#hosts.settle(peer);
     return peer;
-  }
-
-  #settle(host: SimHost): void {
-    this.#hostsAt.set(host.address, host).set(`${host.name}.sim`, host);
   }
 
   /** The node of ours behind an IP address, or a name followed by `.sim`. */
   nodeAt(address: string): SimNode | undefined {
-    const host = this.#hostsAt.get(address);
+    const host = this.#hosts.at(address);
     return host instanceof SimNode ? host : undefined;
   }
 
@@ -182,7 +146,7 @@ export class Simulation {
   crash(name: string): void {
     const node = this.node(name);
     node.running = false;
-    this.#wakes.delete(node);
+    this.#services.wakeAt(node, undefined);
     if (this.closesConnections) this.#wire.closeConnections(node);
     this.sessions.died(node, this.closesConnections);
   }
@@ -243,7 +207,7 @@ export class Simulation {
     const disk = this.#disks.of(name);
     const old = this.nodes.get(name);
     if (old !== undefined) this.#wire.forget(old);
-    const node = new SimNode(this.#world, {
+    const node = new SimNode(this.#services, {
       name,
       nodeId: options.nodeId ?? options.cloneOf ?? name,
       address: options.address ?? old?.address ?? this.addressOf(name),
@@ -257,8 +221,8 @@ export class Simulation {
       thread: options.thread === true,
     });
     this.nodes.set(name, node);
-    if (old !== undefined) this.#hostsAt.delete(old.address);
-    this.#settle(node);
+    if (old !== undefined) this.#hosts.vacate(old.address);
+    this.#hosts.settle(node);
     const bootstrap = (options.join ?? []).map((host) => ({
       address: host.endsWith(".sim") ? host : this.addressOf(host),
       port: SIM_PORT,
@@ -274,8 +238,7 @@ export class Simulation {
 
   /** A name gives an address, so that a node can join through one that starts later. */
   addressOf(name: string): string {
-    const digest = createHash("sha256").update(name).digest();
-    return `10.${digest[0] ?? 0}.${digest[1] ?? 0}.${(digest[2] ?? 0) || 1}`;
+    return addressOf(name);
   }
 
   // ---- what nodes do --------------------------------------------------------------------------
@@ -297,9 +260,7 @@ export class Simulation {
     onSettled: (error: DsnError | undefined) => void = () => undefined,
     timeoutMs?: number,
   ): void {
-    this.#lastOperation += 1;
-    const operation = this.#lastOperation;
-    this.#sends.set(operation, onSettled);
+    const operation = this.#services.expect(onSettled);
     this.promises.handedOver(this.node(from).nodeId, to, data);
     this.node(from).step({ kind: "send", operation, to, data, timeoutMs });
   }
@@ -322,25 +283,6 @@ export class Simulation {
       if (this.clock.nowMs >= startMs + maxMs) return undefined;
       this.run(Math.min(50, startMs + maxMs - this.clock.nowMs));
     }
-  }
-
-  #later(node: SimNode, input: Input): void {
-    // A little chance in the order of background work shows races.
-    this.clock.in(this.random() * 0.2, () => node.step(input));
-  }
-
-  #wakeAt(node: SimNode, atMs: number | undefined): void {
-    if (atMs === undefined) {
-      this.#wakes.delete(node);
-      return;
-    }
-    if (this.#wakes.get(node) === atMs) return;
-    this.#wakes.set(node, atMs);
-    this.clock.in(Math.max(0, atMs - this.clock.nowMs), () => {
-      if (this.#wakes.get(node) !== atMs) return;
-      this.#wakes.delete(node);
-      if (!node.paused) node.step({ kind: "wake" });
-    });
   }
 
   // ---- convergence ----------------------------------------------------------------------------

@@ -3,53 +3,20 @@
  * seconds pass in milliseconds and a seed that fails once fails always.
  * @module
  */
-import { DsnError } from "../errors.ts";
 import { checkEntry } from "../node/values.ts";
 import { Driver } from "./driver.ts";
 import type { LinkOptions } from "./sim-network.ts";
+import { SimWaiting, WITHIN_MS } from "./sim-waiting.ts";
 import { Simulation } from "./simulation.ts";
 import { type StarveOptions, starve } from "./starvation.ts";
 import { TestNode } from "./test-node.ts";
+import type {
+  SettleOptions,
+  TestNetworkOptions,
+  TestNodeOptions,
+  TestRestartOptions,
+} from "./test-options.ts";
 
-/** How the nodes of a {@link TestNetwork} are set up. */
-export interface TestNetworkOptions extends LinkOptions {
-  /** Everything that is left to chance follows from it. A whole number. @default 1 */
-  readonly seed?: number | undefined;
-  /** Nodes talk on sessions, as those of this project do; without, as with Python peers. @default true */
-  readonly sessions?: boolean | undefined;
-  /** Nodes send datagrams too. @default true */
-  readonly datagrams?: boolean | undefined;
-  /** State that each node begins with. */
-  readonly state?: ((name: string) => Readonly<Record<string, string>>) | undefined;
-  /** The program of a node: called at each start, after a restart again. */
-  readonly program?: ((node: TestNode) => unknown) | undefined;
-}
-
-/** How one more node is set up. */
-export interface TestNodeOptions {
-  /** Names of the nodes through which it joins. @default the first three */
-  readonly join?: readonly string[] | undefined;
-  /** Its clock minus that of the others, in milliseconds. @default 0 */
-  readonly skewMs?: number | undefined;
-  /** Who is let in: ids, or `id=SHA256:…`. @default everybody */
-  readonly whitelist?: readonly string[] | undefined;
-}
-
-/** What became of the disk of a node that starts again. */
-export interface TestRestartOptions {
-  /** Without its disk a node has another identity, which others refuse until they `forgetIdentity()`. @default "kept" */
-  readonly disk?: "kept" | "lost" | undefined;
-}
-
-/** How long to wait, in simulated time. */
-export interface SettleOptions {
-  /** Simulated milliseconds. @default 60000 */
-  readonly withinMs?: number | undefined;
-}
-
-const WITHIN_MS = 60_000;
-/** Whether nodes agree is looked at so often. */
-const LOOK_MS = 50;
 const SHOWN_MAX = 10;
 
 /**
@@ -98,6 +65,7 @@ export class TestNetwork implements AsyncDisposable {
   readonly simulation: Simulation;
   readonly #options: TestNetworkOptions;
   readonly #driver: Driver;
+  readonly #waiting: SimWaiting;
   readonly #nodes = new Map<string, TestNode>();
   readonly #starved = new Map<string, () => void>();
 
@@ -106,6 +74,7 @@ export class TestNetwork implements AsyncDisposable {
     this.#options = options;
     this.simulation = new Simulation({ ...options, seed: options.seed ?? 1 });
     this.#driver = new Driver(this.simulation.clock);
+    this.#waiting = new SimWaiting(this.#driver, this.simulation.clock);
     this.simulation.onTold = (sim, event) => {
       const node = this.#nodes.get(sim.name);
       if (node?.node.core === sim.core) node.node.told(event);
@@ -285,23 +254,9 @@ export class TestNetwork implements AsyncDisposable {
     what: PromiseLike<T> | (() => boolean),
     { withinMs = WITHIN_MS }: SettleOptions = {},
   ): Promise<T | undefined> {
-    if (typeof what === "function") {
-      return this.#untilTrue(what, withinMs, () => "a condition to hold");
-    }
-    const driver = this.#driver;
-    return driver.drive<T>((end, fail) => {
-      const cancel = driver.after(withinMs, () => fail(timedOut(withinMs, "a promise")));
-      what.then(
-        (value) => {
-          cancel();
-          end(value);
-        },
-        (error: unknown) => {
-          cancel();
-          fail(error);
-        },
-      );
-    });
+    return typeof what === "function"
+      ? this.#waiting.untilTrue(what, withinMs, () => "a condition to hold")
+      : this.#waiting.untilSettled(what, withinMs);
   }
 
   /**
@@ -317,25 +272,8 @@ export class TestNetwork implements AsyncDisposable {
       const more = lacking.length > SHOWN_MAX ? `\n  and ${lacking.length - SHOWN_MAX} more` : "";
       return `all to agree:\n  ${lacking.slice(0, SHOWN_MAX).join("\n  ")}${more}`;
     };
-    await this.#untilTrue(() => simulation.unconverged().length === 0, withinMs, missing);
+    await this.#waiting.untilTrue(() => simulation.unconverged().length === 0, withinMs, missing);
     simulation.verify();
-  }
-
-  #untilTrue(holds: () => boolean, withinMs: number, missing: () => string): Promise<undefined> {
-    const driver = this.#driver;
-    const endMs = this.nowMs + withinMs;
-    return driver.drive<undefined>((end, fail) => {
-      const look = () => {
-        try {
-          if (holds()) end(undefined);
-          else if (this.nowMs >= endMs) fail(timedOut(withinMs, missing()));
-          else driver.after(Math.min(LOOK_MS, endMs - this.nowMs), look);
-        } catch (error) {
-          fail(error);
-        }
-      };
-      look();
-    });
   }
 
   /** A fingerprint of every message and event so far: the same seed and the same program give the same. */
@@ -353,11 +291,4 @@ export class TestNetwork implements AsyncDisposable {
     }
     return Promise.resolve();
   }
-}
-
-function timedOut(withinMs: number, missing: string): DsnError {
-  return new DsnError("DSN_TIMEOUT", `Waited ${withinMs} simulated ms for ${missing}`, {
-    why: "it did not happen in time",
-    fix: ["end the faults: heal(), resume(), restart()", "give it longer: { withinMs }"],
-  });
 }

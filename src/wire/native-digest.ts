@@ -6,16 +6,13 @@
  *     byte    form           0 nothing follows, 1 entries, 2 buckets, 3 mask and entries
  *
  *     buckets:
- *       raw 8   64 times     bucketsOf() all entries
+ *       raw 8   64 times     bucketsOf() all entries, see `digest-summary.ts`
  *
  *     mask:
  *       raw 8   a bit for each bucket whose entries follow, that of bucket 0 the highest of the first byte
  *
  *     entries:
- *     list    at most 4096 entries, each owner once:
- *       string    owner      node id
- *       float64   version    Unix seconds
- *       raw 8     root       its first bytes
+ *     list    at most 4096 entries, each owner once: see `digest-entry.ts`
  *
  * The answer:
  *
@@ -30,10 +27,11 @@
  *       bytes   states       what the asker lacks, see `native-states.ts`
  * @module
  */
-import { createHash } from "node:crypto";
 import { ByteReader } from "../bytes/reader.ts";
 import { ByteWriter } from "../bytes/writer.ts";
 import { MalformedError } from "../errors.ts";
+import { type DigestEntry, ENTRY_BYTES_MIN, readEntry, writeEntry } from "./digest-entry.ts";
+import { BUCKETS_BYTES, MASK_BYTES, SUMMARY_BYTES } from "./digest-summary.ts";
 import {
   checkCount,
   ITEMS_MAX,
@@ -42,24 +40,15 @@ import {
   nodeIdFault,
   readFlag,
   readList,
-  versionFault,
 } from "./native-fields.ts";
-
-/** The version that is held of a state. */
-export interface DigestEntry {
-  readonly owner: string;
-  readonly version: number;
-  /** First 8 bytes of the root. */
-  readonly root: Uint8Array;
-}
 
 /** What the asker holds. Of one that was decoded, summary and roots are views. */
 export interface DigestRequest {
-  /** 8 bytes: {@link summaryOf} the entries, whether they follow or not. */
+  /** 8 bytes: `summaryOf()` the entries, whether they follow or not. */
   readonly summary: Uint8Array;
   /** `undefined` until the summary has turned out to differ. */
   readonly entries: readonly DigestEntry[] | undefined;
-  /** In place of entries, where there are many: {@link bucketsOf} them. */
+  /** In place of entries, where there are many: `bucketsOf()` them. */
   readonly buckets?: Uint8Array | undefined;
   /** With entries: the buckets that they are all of; `undefined` for all there are. */
   readonly mask?: Uint8Array | undefined;
@@ -83,17 +72,12 @@ export type DigestAnswer =
       readonly states: Uint8Array;
     };
 
-const SUMMARY_BYTES = 8;
-const ROOT_BYTES = 8;
 const KINDS = ["same", "differs", "states", "buckets"] as const;
 const FORMS = ["summary", "entries", "buckets", "mask"] as const;
-/** Into which owners fall. */
-export const BUCKETS = 64;
-const MASK_BYTES = BUCKETS / 8;
 
 const ENTRIES: ListLimits = {
   of: "digest entries",
-  itemBytesMin: NODE_ID_BYTES_MIN + 8 + ROOT_BYTES,
+  itemBytesMin: ENTRY_BYTES_MIN,
   countMax: ITEMS_MAX,
 };
 const WANTED: ListLimits = {
@@ -101,122 +85,6 @@ const WANTED: ListLimits = {
   itemBytesMin: NODE_ID_BYTES_MIN,
   countMax: ITEMS_MAX,
 };
-
-/**
- * 8 bytes that differ when anything differs: the first of SHA-256 over the entries as the message
- * has them, without a count, sorted by the UTF-8 bytes of their owners.
- *
- * @param entries In any order, each owner once.
- * @throws {RangeError} when an entry could not be sent.
- */
-export function summaryOf(entries: readonly DigestEntry[]): Uint8Array {
-  // Comparing units is right, and fast, wherever no surrogates are: these come before U+E000.
-  const hasSurrogates = entries.some(({ owner }) => SURROGATE_UNIT.test(owner));
-  const writer = new ByteWriter(entries.length * 48);
-  for (const entry of [...entries].sort(hasSurrogates ? byBytes : byUnits)) {
-    writeEntry(writer, entry);
-  }
-  return summaryOfBytes(writer.finish());
-}
-
-/** An entry as the message has it, for {@link summaryOfWritten}. @throws {RangeError} as {@link summaryOf}. */
-export function writtenEntry(entry: DigestEntry): Uint8Array {
-  const writer = new ByteWriter();
-  writeEntry(writer, entry);
-  return writer.finish().slice();
-}
-
-/** {@link summaryOf} entries that are written already. @param sorted By {@link compareOwners}. */
-export function summaryOfWritten(sorted: readonly Uint8Array[]): Uint8Array {
-  return summaryOfBytes(Buffer.concat(sorted));
-}
-
-function summaryOfBytes(bytes: Uint8Array): Uint8Array {
-  return Uint8Array.from(createHash("sha256").update(bytes).digest().subarray(0, SUMMARY_BYTES));
-}
-
-/** Compares two owners as their UTF-8 bytes do. */
-export function compareOwners(a: string, b: string): number {
-  if (SURROGATE_UNIT.test(a) || SURROGATE_UNIT.test(b)) {
-    return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  }
-  return a < b ? -1 : Number(a > b);
-}
-
-function byUnits(a: DigestEntry, b: DigestEntry): number {
-  return a.owner < b.owner ? -1 : Number(a.owner > b.owner);
-}
-
-function byBytes(a: DigestEntry, b: DigestEntry): number {
-  return Buffer.compare(Buffer.from(a.owner), Buffer.from(b.owner));
-}
-
-// Without the u flag a unit is a character.
-const SURROGATE_UNIT = /[\ud800-\udfff]/;
-
-/**
- * Which of the 64 buckets an owner is in, from 0.
- *
- * @param hash SHA-256 over the UTF-8 bytes of its id.
- */
-export function bucketOf(hash: Uint8Array): number {
-  return (hash[0] ?? 0) % BUCKETS;
-}
-
-/** The entries whose buckets are in the mask. */
-export function inBuckets<One>(
-  entries: readonly One[],
-  mask: Uint8Array,
-  bucket: (entry: One) => number,
-): One[] {
-  return entries.filter((entry) => {
-    const index = bucket(entry);
-    return ((mask[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
-  });
-}
-
-/**
- * 64 times the 8 bytes of {@link summaryOf}, of the entries in each bucket.
- *
- * @param bucket Which bucket an entry is in: {@link bucketOf} its owner.
- */
-export function bucketsOf<One extends DigestEntry>(
-  entries: readonly One[],
-  bucket: (entry: One) => number,
-): Uint8Array {
-  const filled: One[][] = Array.from({ length: BUCKETS }, () => []);
-  for (const entry of entries) filled[bucket(entry)]?.push(entry);
-  return joinedBuckets((index) => {
-    const some = filled[index] ?? [];
-    return some.length === 0 ? undefined : summaryOf(some);
-  });
-}
-
-/** The summaries of all buckets, one behind the other. @param summary Of one; undefined if it is empty. */
-export function joinedBuckets(summary: (bucket: number) => Uint8Array | undefined): Uint8Array {
-  const buckets = new Uint8Array(BUCKETS * SUMMARY_BYTES);
-  for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
-    buckets.set(summary(bucket) ?? NOTHING, bucket * SUMMARY_BYTES);
-  }
-  return buckets;
-}
-
-/** A mask of the buckets that are not the same in both. */
-export function differingBuckets(ours: Uint8Array, theirs: Uint8Array): Uint8Array {
-  const mask = new Uint8Array(MASK_BYTES);
-  for (let index = 0; index < BUCKETS; index += 1) {
-    const from = index * SUMMARY_BYTES;
-    const to = from + SUMMARY_BYTES;
-    if (Buffer.compare(ours.subarray(from, to), theirs.subarray(from, to)) === 0) continue;
-    mask[index >> 3] = (mask[index >> 3] ?? 0) | (0x80 >> (index & 7));
-  }
-  return mask;
-}
-
-/** Whether the mask of {@link differingBuckets} names no bucket. */
-export function isNone(mask: Uint8Array): boolean {
-  return mask.every((bits) => bits === 0);
-}
 
 /** @throws {RangeError} when an owner has no UTF-8 form, or a field passes a limit. */
 export function encodeDigestRequest({
@@ -227,7 +95,7 @@ export function encodeDigestRequest({
 }: DigestRequest): Uint8Array {
   const fault =
     lengthFault("a summary", summary, SUMMARY_BYTES) ??
-    (buckets && lengthFault("buckets", buckets, BUCKETS * SUMMARY_BYTES)) ??
+    (buckets && lengthFault("buckets", buckets, BUCKETS_BYTES)) ??
     (mask && lengthFault("a mask", mask, MASK_BYTES));
   if (fault !== undefined) throw new RangeError(`Cannot write DIGEST: ${fault}`);
   const writer = new ByteWriter().raw(summary);
@@ -235,14 +103,14 @@ export function encodeDigestRequest({
     const form = buckets === undefined ? "summary" : "buckets";
     return writer
       .byte(FORMS.indexOf(form))
-      .raw(buckets ?? NOTHING)
+      .raw(buckets ?? new Uint8Array())
       .finish();
   }
   checkCount(entries.length, ENTRIES);
   if (isOneTwice(entries.map(({ owner }) => owner))) {
     throw new RangeError("Cannot write DIGEST: an owner comes twice");
   }
-  writer.byte(FORMS.indexOf(mask === undefined ? "entries" : "mask")).raw(mask ?? NOTHING);
+  writer.byte(FORMS.indexOf(mask === undefined ? "entries" : "mask")).raw(mask ?? new Uint8Array());
   writer.uint32(entries.length);
   for (const entry of entries) writeEntry(writer, entry);
   return writer.finish();
@@ -250,18 +118,6 @@ export function encodeDigestRequest({
 
 function lengthFault(what: string, bytes: Uint8Array, length: number): string | undefined {
   return bytes.length === length ? undefined : `${what} of ${bytes.length} bytes`;
-}
-
-const NOTHING = new Uint8Array();
-
-function writeEntry(writer: ByteWriter, { owner, version, root }: DigestEntry): void {
-  const fault = nodeIdFault(owner) ?? versionFault(version) ?? rootFault(root);
-  if (fault !== undefined) throw new RangeError(`Cannot write DIGEST: ${fault}`);
-  writer.string(owner).float64(version).raw(root);
-}
-
-function rootFault(root: Uint8Array): string | undefined {
-  return root.length === ROOT_BYTES ? undefined : `${root.length} bytes of a root`;
 }
 
 /**
@@ -279,7 +135,7 @@ export function decodeDigestRequest(payload: Uint8Array): DigestRequest {
   if (form === undefined) throw new MalformedError(`Cannot read DIGEST: a form of ${code}`);
   if (form === "summary") return { summary, entries: undefined };
   if (form === "buckets") {
-    return { summary, entries: undefined, buckets: reader.raw(BUCKETS * SUMMARY_BYTES) };
+    return { summary, entries: undefined, buckets: reader.raw(BUCKETS_BYTES) };
   }
   const mask = form === "mask" ? reader.raw(MASK_BYTES) : undefined;
   const entries = readList(reader, ENTRIES, () => readEntry(reader));
@@ -287,14 +143,6 @@ export function decodeDigestRequest(payload: Uint8Array): DigestRequest {
     throw new MalformedError("Cannot read DIGEST: an owner comes twice");
   }
   return { summary, entries, mask };
-}
-
-function readEntry(reader: ByteReader): DigestEntry {
-  const owner = reader.string();
-  const version = reader.float64();
-  const fault = nodeIdFault(owner) ?? versionFault(version);
-  if (fault !== undefined) throw new MalformedError(`Cannot read DIGEST: ${fault}`);
-  return { owner, version, root: reader.raw(ROOT_BYTES) };
 }
 
 /** @throws {RangeError} when an owner has no UTF-8 form, or the list of those wanted a limit. */

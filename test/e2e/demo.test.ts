@@ -96,7 +96,7 @@ describe("The demo", () => {
   ])("%s %s exits 2 and names the option", async (option, value) => {
     const { code, stderr } = await demo(option, value).ended;
     expect(code).toBe(2);
-    expect(stderr).toContain(`Cannot use ${option} "${value}"`);
+    expect(stderr).toContain(`Cannot start the demo: ${option} is "${value}"`);
   });
 
   it("an unknown option exits 2; --help says what there is", async () => {

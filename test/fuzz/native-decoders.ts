@@ -5,13 +5,13 @@
  */
 import type fc from "fast-check";
 import { MalformedError } from "../../src/errors.ts";
+import { summaryOf } from "../../src/wire/digest-summary.ts";
 import { decodeBytes } from "../../src/wire/native-bytes.ts";
 import {
   decodeDigestAnswer,
   decodeDigestRequest,
   encodeDigestAnswer,
   encodeDigestRequest,
-  summaryOf,
 } from "../../src/wire/native-digest.ts";
 import { decodeLeave, encodeLeave } from "../../src/wire/native-leave.ts";
 import {

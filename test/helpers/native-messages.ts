@@ -3,8 +3,9 @@
  * @module
  */
 import fc from "fast-check";
+import type { DigestEntry } from "../../src/wire/digest-entry.ts";
 import type { BytesMessage } from "../../src/wire/native-bytes.ts";
-import type { DigestAnswer, DigestEntry, DigestRequest } from "../../src/wire/native-digest.ts";
+import type { DigestAnswer, DigestRequest } from "../../src/wire/native-digest.ts";
 import type { LeaveMessage } from "../../src/wire/native-leave.ts";
 import type { MemberEntry, MembersAnswer, MembersRequest } from "../../src/wire/native-members.ts";
 import type { Offer } from "../../src/wire/native-offer.ts";

@@ -1,13 +1,13 @@
 /** Two peers compare what they hold, and each gets what it lacks. */
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../../src/protocol/settings.ts";
+import type { DigestEntry } from "../../../src/wire/digest-entry.ts";
+import { summaryOf } from "../../../src/wire/digest-summary.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import {
-  type DigestEntry,
   decodeDigestAnswer,
   decodeDigestRequest,
   encodeDigestRequest,
-  summaryOf,
 } from "../../../src/wire/native-digest.ts";
 import { decodeStates } from "../../../src/wire/native-states.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type HeldEntry, HeldStates } from "../../../src/protocol/held-states.ts";
 import { placesOf } from "../../../src/protocol/places.ts";
-import { bucketsOf, summaryOf } from "../../../src/wire/native-digest.ts";
+import { bucketsOf, summaryOf } from "../../../src/wire/digest-summary.ts";
 
 const OWNERS = [
   ...Array.from({ length: 70 }, (_, index) => `n${index}`),

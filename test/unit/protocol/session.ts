@@ -2,12 +2,12 @@
 import { toHex } from "../../../src/bytes/hex.ts";
 import { rootOf } from "../../../src/crypto/state-root.ts";
 import type { CoreOptions } from "../../../src/protocol/index.ts";
+import type { DigestEntry } from "../../../src/wire/digest-entry.ts";
 import type { Address, Outcome, ProvenPeer, Reply } from "../../../src/wire/exchange.ts";
 import { decodeHello } from "../../../src/wire/hello.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import {
   type DigestAnswer,
-  type DigestEntry,
   decodeDigestRequest,
   encodeDigestAnswer,
 } from "../../../src/wire/native-digest.ts";

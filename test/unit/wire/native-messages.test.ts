@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { DigestEntry } from "../../../src/wire/digest-entry.ts";
 import { decodeBytes } from "../../../src/wire/native-bytes.ts";
 import {
-  type DigestEntry,
   decodeDigestAnswer,
   decodeDigestRequest,
   encodeDigestAnswer,
