@@ -4,6 +4,7 @@ import type { Usage } from "./commands.ts";
 import { type Mesh, withBoth } from "./mesh.ts";
 import { FULL_STATE } from "./peer.ts";
 import { DSN_AND_BARE, type Question, type Row } from "./question.ts";
+import { atMost } from "./target.ts";
 
 /** After the last has joined. */
 const SETTLE_MS = 5_000;
@@ -30,15 +31,21 @@ export const idle: Question = {
           bare: perNode(before[1], await usages(bareMesh)),
         };
       });
-      const row = (what: string, unit: Row["unit"], value: (cost: Cost) => number): Row => ({
+      const row = (
+        what: string,
+        unit: Row["unit"],
+        value: (cost: Cost) => number,
+        max: number,
+      ): Row => ({
         what: `${processes} processes, ${what}`,
         unit,
         measured: value(dsn),
         beside: value(bare),
+        target: atMost(max),
       });
       rows.push(
-        row("processor time of each", "CPU s/min", (cost) => cost.cpuSecondsPerMinute),
-        row("sent and received by each", "B/s", (cost) => cost.bytesPerSecond),
+        row("processor time of each", "CPU s/min", (cost) => cost.cpuSecondsPerMinute, 0.1),
+        row("sent and received by each", "B/s", (cost) => cost.bytesPerSecond, 2_048),
       );
     }
     return { title: "Nothing happens (mean of all processes)", columns: DSN_AND_BARE, rows };

@@ -10,9 +10,15 @@ import {
   rowOf,
 } from "./question.ts";
 import { median } from "./statistics.ts";
+import { atMost, type Target } from "./target.ts";
 
 /** After a restart, before the next kill: what the return set off has ended. */
 const SETTLE_MS = 1_000;
+
+const TARGETS: ReadonlyMap<number, Target> = new Map([
+  [8, atMost(300)],
+  [16, atMost(1_000)],
+]);
 
 export const killedPeer: Question = {
   name: "killed-peer",
@@ -22,7 +28,7 @@ export const killedPeer: Question = {
     for (const processes of options.nodes) {
       const both = await inTurns(processes, kills, options);
       rows.push(
-        rowOf(`${processes} processes, median`, "ms", both, median),
+        rowOf(`${processes} processes, median`, "ms", both, median, TARGETS.get(processes)),
         rowOf(`${processes} processes, longest`, "ms", both, (samples) => Math.max(...samples)),
       );
     }

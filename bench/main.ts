@@ -25,6 +25,7 @@ import { reads } from "./reads.ts";
 import { heading, machineLine, table, thisMachine } from "./report.ts";
 import { putMachine, putTables } from "./results-file.ts";
 import { sessionMemory } from "./session-memory.ts";
+import { silentPeer } from "./silent-peer.ts";
 import { stoppedPeer } from "./stopped-peer.ts";
 import { visibility } from "./visibility.ts";
 import { writeRate } from "./write-rate.ts";
@@ -41,6 +42,7 @@ const QUESTIONS: readonly Question[] = [
   join,
   idle,
   killedPeer,
+  silentPeer,
   stoppedPeer,
   memory,
   sessionMemory,

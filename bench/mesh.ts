@@ -6,6 +6,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { nowMs } from "./clock.ts";
 import type { Joined, Kind, Setup, Sighting, StateShape } from "./commands.ts";
 import { SMALL_STATE } from "./peer.ts";
 import type { Options } from "./question.ts";
@@ -161,6 +162,25 @@ export class Mesh {
     const gone = others.map((worker) => worker.call("waitForGone", index));
     const killedMs = await this.#workerAt(index).kill();
     return { killedMs, goneMs: await Promise.all(gone) };
+  }
+
+  /**
+   * Stops one process where it is until all others call it gone, then lets it go on, and waits until
+   * it is back. @returns how long that took each of the others, in milliseconds.
+   */
+  async hang(index: number): Promise<readonly number[]> {
+    const victim = this.#workerAt(index);
+    const others = this.#workers.filter((worker) => worker !== victim);
+    const gone = others.map((worker) => worker.call("waitForGone", index));
+    const stoppedMs = nowMs();
+    victim.signal("SIGSTOP");
+    try {
+      const goneMs = await Promise.all(gone);
+      return goneMs.map((atMs) => atMs - stoppedMs);
+    } finally {
+      victim.signal("SIGCONT");
+      await Promise.all(others.map((worker) => worker.call("waitForBack", index)));
+    }
   }
 
   /** Starts a killed process again, where it was and as who it was. */
