@@ -3,6 +3,7 @@
  * fewer rings and with fewer nodes.
  */
 import { describe, expect, it } from "vitest";
+import { placesOf } from "../../src/protocol/places.ts";
 import { Simulation } from "../../src/testing/index.ts";
 import { MessageType } from "../../src/wire/message-type.ts";
 import { comings, partition, seenBy, sentDuring } from "./stories.ts";
@@ -219,6 +220,30 @@ describe("A large network", () => {
       const met = core.members().filter(({ sync, status }) => status === "alive" && sync.held);
       expect(met.length).toBe(3);
     }
+    simulation.verify();
+  });
+
+  it("that has become one of few takes back who went before, although none of its neighbours is left", () => {
+    const simulation = new Simulation({ seed: 15, settings: { meshMax: 8, rings: 1 } });
+    const names = NAMES.slice(0, 12);
+    for (const [index, name] of names.entries()) {
+      const join = index === 0 ? [] : [FIRST];
+      simulation.add(name, { join, sessions: true, datagrams: true });
+    }
+    simulation.run(1_000);
+    simulation.converge(20_000);
+    // Nobody has its address, and it has nobody's.
+    const place = (name: string) => placesOf(name).rings[0] ?? 0;
+    const around = names.slice(1).sort((a, b) => place(a) - place(b));
+    const [gone = "", ...others] = [...around.slice(5), ...around.slice(0, 5)];
+    simulation.crash(gone);
+    simulation.run(20_000);
+    const nearest = [...others.slice(0, 3), ...others.slice(-3)];
+    for (const name of nearest) simulation.leave(name);
+    simulation.run(20_000);
+    simulation.node(gone).disk.peers = [];
+    simulation.restart(gone, { join: [] });
+    expect(simulation.converge(60_000)).toBeLessThan(15_000);
     simulation.verify();
   });
 });
