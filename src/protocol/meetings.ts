@@ -174,7 +174,7 @@ export class Meetings {
     const known = this.#parts.members.get(nodeId);
     if (known !== undefined && known.status !== "relayed") {
       // What others say is a reason to look, never a verdict.
-      if (!isPresent(known)) this.#lookAgain(known, endpoint);
+      if (!isPresent(known)) this.#lookAgain(known, endpoint, namer);
       return;
     }
     if (this.#dials.failedLately(nodeId, endpoint)) return;
@@ -215,25 +215,29 @@ export class Meetings {
     yield* this.#exchangeAt(member, endpoint);
   }
 
-  #lookAgain(member: Member, endpoint: Address): void {
+  #lookAgain(member: Member, endpoint: Address, namer: string): void {
     member.endpoint ??= endpoint;
     if (!sameAddress(member.endpoint, endpoint)) {
-      this.#parts.kernel.spawn(this.#tryElsewhere(member, endpoint));
+      this.#parts.kernel.spawn(this.#tryElsewhere(member, endpoint, namer));
     } else if (member.status !== "refused") {
       this.#hooks.onNamed(member);
     }
   }
 
   /** A node that is not reached may have moved: whoever answers there with its key is that node. */
-  *#tryElsewhere(member: Member, endpoint: Address): Flow {
+  *#tryElsewhere(member: Member, endpoint: Address, namer: string): Flow {
     if (this.#dials.failedLately(member.nodeId, endpoint)) return;
-    this.#dials.rememberFailure(member.nodeId, endpoint);
+    if (!(yield* this.#dials.enter(namer))) return;
     try {
+      if (isPresent(member) || this.#dials.failedLately(member.nodeId, endpoint)) return;
+      this.#dials.rememberFailure(member.nodeId, endpoint);
       yield* this.#parts.greeting.greet(endpoint, member.nodeId);
       if (!this.#parts.members.has(member) || isPresent(member)) return;
       yield* this.meetAt(member, endpoint);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
+    } finally {
+      this.#dials.leave();
     }
   }
 
