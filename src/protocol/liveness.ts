@@ -174,8 +174,11 @@ export class Liveness {
   /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
   *#careThroughOthers(member: Member): Flow {
     if (this.#kernel.isLate()) return;
+    const epoch = this.#epoch;
     const proved = yield* this.#relays.reach(member);
     if (proved || member.status !== "relayed" || this.#kernel.isLate()) return;
+    // Whatever was asked before we were suspended says nothing.
+    if (epoch !== this.#epoch) return;
     const { monotonicMs } = this.#kernel.now;
     const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
     if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
