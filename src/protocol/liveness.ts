@@ -33,7 +33,10 @@ import type { Replication } from "./replication.ts";
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
 
-/** A node that only others reach is gone when it has proved nothing through them for so long. */
+/**
+ * A node that only others reach is gone when it has proved nothing through them for so long, and
+ * was asked as often in vain.
+ */
 const RELAYED_TICKS = 3;
 
 export class Liveness {
@@ -49,6 +52,10 @@ export class Liveness {
   /** The wall clock minus the monotonic one at the last step, in milliseconds. */
   #clocksApartMs = Number.POSITIVE_INFINITY;
   #cancelTick: () => void = () => undefined;
+  /** Of those that only others reach, who is still to be asked before all are asked again. */
+  #relayedTurn: Member[] = [];
+  /** How often each was asked in vain since it proved itself last, or became one of them. */
+  readonly #vain = new WeakMap<Member, { readonly sinceMs: number; readonly count: number }>();
   /** Grows at each resume: verdicts of probes sent before it are void. */
   #epoch = 0;
   readonly #native: NativeProbes;
@@ -142,7 +149,9 @@ export class Liveness {
 
   #tick(): void {
     this.#scheduleTick(this.#kernel.settings.tickMs);
-    for (const member of this.#members.present()) this.#care(member);
+    const present = this.#members.present();
+    for (const member of present) this.#care(member);
+    this.#careForRelayed(present);
     for (const link of this.#overlay.links) this.#askForProof(link);
     this.#looks.tick();
     this.#replication.pushAll();
@@ -150,12 +159,6 @@ export class Liveness {
   }
 
   #care(member: Member): void {
-    if (member.status === "relayed") {
-      // Many are named at once, and called one after the other.
-      if (this.#joining.isDialling(member)) return;
-      this.#kernel.spawn(this.#careThroughOthers(member));
-      return;
-    }
     // The others are asked in rounds of their own.
     if (!speaksNative(member)) this.probe(member);
     if (member.status === "one-way" && !this.#isFresh(member)) {
@@ -163,6 +166,20 @@ export class Liveness {
       this.#joining.pursue(member);
     } else if (member.status === "alive" && (member.seesUs === false || member.push.needsHello)) {
       this.#joining.visit(member);
+    }
+  }
+
+  /**
+   * As many as a small network has, in turn: each costs a signature, three questions to others and
+   * one of each of them.
+   */
+  #careForRelayed(present: readonly Member[]): void {
+    // Many are named at once, and called one after the other.
+    const isDue = (member: Member) =>
+      member.status === "relayed" && !this.#joining.isDialling(member);
+    if (this.#relayedTurn.length === 0) this.#relayedTurn = present.filter(isDue);
+    for (const member of this.#relayedTurn.splice(0, this.#kernel.settings.meshMax)) {
+      if (isDue(member)) this.#kernel.spawn(this.#careThroughOthers(member));
     }
   }
 
@@ -180,8 +197,13 @@ export class Liveness {
     // Whatever was asked before we were suspended says nothing.
     if (epoch !== this.#epoch) return;
     const { monotonicMs } = this.#kernel.now;
-    const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
+    const sinceMs = Math.max(member.provenMs, member.sinceMs);
+    const before = this.#vain.get(member);
+    const count = before?.sinceMs === sinceMs ? before.count + 1 : 1;
+    this.#vain.set(member, { sinceMs, count });
+    const aliveMs = Math.max(sinceMs, this.#kernel.lastLateMs);
     if (monotonicMs - aliveMs < RELAYED_TICKS * this.#kernel.settings.tickMs) return;
+    if (count < RELAYED_TICKS) return;
     if (isUnproven(member)) {
       this.#members.removeUnproven(member);
       return;

@@ -162,6 +162,24 @@ describe("A large network", () => {
     simulation.verify();
   });
 
+  it("asks others for a few in a tick, however many they alone reach, and gives up nobody", () => {
+    const simulation = formed(16, 0);
+    const lost = NAMES.slice(5, 35);
+    const statuses = () => lost.map((name) => simulation.node(FIRST).core.member(name)?.status);
+    partition(simulation, [FIRST], lost);
+    const isLost = () => statuses().every((status) => status === "relayed");
+    expect(simulation.runUntil(isLost, 60_000)).toBeDefined();
+    simulation.run(10_000);
+    const ticks = 20;
+    const sent = sentDuring(simulation, FIRST, () => simulation.run(ticks * 3_000));
+    // Three are asked for each.
+    expect(sent["RELAY"]).toBeLessThanOrEqual((ticks + 1) * 3 * SETTINGS.meshMax);
+    expect(new Set(statuses())).toEqual(new Set(["relayed"]));
+    for (const name of lost) simulation.pause(name);
+    const isGone = () => statuses().every((status) => status === "down");
+    expect(simulation.runUntil(isGone, 120_000)).toBeDefined();
+  });
+
   it("that has settled keeps few sessions, and compares once a tick", () => {
     const simulation = new Simulation({ seed: 13, lossRate: 0.01, settings: { meshMax: 24 } });
     const names = Array.from({ length: 48 }, (_, index) => `n${index}`);
