@@ -1,6 +1,7 @@
 /** Goodbye: said once, believed of its node alone, and passed on. */
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../src/bytes/hex.ts";
+import { MessageType } from "../../../src/wire/message-type.ts";
 import {
   decodeLeave,
   encodeLeave,
@@ -9,7 +10,7 @@ import {
 } from "../../../src/wire/native-leave.ts";
 import { encodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, NOW_SECONDS } from "./lone-core.ts";
+import { answered, type LoneCore, NOW_SECONDS, statusOf } from "./lone-core.ts";
 import { comings, silence } from "./native.ts";
 import { engine, keyPairOf } from "./puppet.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";
@@ -86,6 +87,18 @@ describe("A node that leaves", () => {
     bob.answerCalls(other);
     other.run(10_000);
     expect(bob.calls(other, NativeType.ALIVE)).toEqual([]);
+  });
+
+  it("says and answers no HELLO from then on, for its goodbye is the last that counts", () => {
+    const { core, bob, carol } = withPeers();
+    core.step({ kind: "leave" });
+    const dave = new SessionPuppet("dave", AT.dave);
+    expect(statusOf(core.ask(MessageType.HELLO, dave.greeting(), dave.address))).toMatch(/^503/);
+    const relay = encodeRelay({ to: core.core.nodeId, held: 0, hello: bob.greeting() });
+    expect(statusOf(carol.ask(core, NativeType.RELAY, relay))).toMatch(/^503/);
+    core.run(10_000);
+    expect(core.sent(MessageType.HELLO)).toEqual([]);
+    expect(core.faults).toEqual([]);
   });
 });
 
