@@ -11,9 +11,9 @@ import {
 import { encodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, type LoneCore, NOW_SECONDS, statusOf } from "./lone-core.ts";
-import { comings, silence } from "./native.ts";
+import { comings, silence, unreachable } from "./native.ts";
 import { engine, keyPairOf } from "./puppet.ts";
-import { SessionPuppet, sessionCore } from "./session.ts";
+import { membersAnswer, SessionPuppet, sessionCore } from "./session.ts";
 
 const NOTHING = new Uint8Array();
 const AT = { bob: "10.0.0.2", carol: "10.0.0.3", dave: "10.0.0.4" } as const;
@@ -122,6 +122,24 @@ describe("A goodbye", () => {
     expect(bob.calls(core)).toEqual([]);
     core.run(2_000);
     expect(bob.calls(core).length).toBeGreaterThan(0);
+  });
+
+  it("that comes while its node is met ends that: it is not listed", () => {
+    const { core, carol } = withPeers();
+    const dave = new SessionPuppet("dave", AT.dave).arrive(core);
+    core.reply(dave.call(core, NativeType.MEMBERS), membersAnswer({ kind: "same" }));
+    carol.ask(core, NativeType.LEAVE, leaveOf(dave));
+    expect(core.core.member("dave")?.status).toBe("left");
+    for (const call of dave.calls(core, NativeType.DIGEST)) {
+      core.reply(call, answered(dave.answerTo(call, "me")));
+    }
+    expect(core.core.member("dave")?.status).toBe("left");
+    expect(comings(core, "dave")).toEqual([]);
+    for (const call of dave.calls(core)) core.reply(call, unreachable);
+    core.run(10_000);
+    carol.answerCalls(core);
+    // It is called again, in case that it comes back.
+    expect(dave.calls(core)).not.toEqual([]);
   });
 
   it("may be passed on by others", () => {
