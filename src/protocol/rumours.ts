@@ -38,18 +38,31 @@ export class Rumours {
    */
   hear(suspects: readonly string[], from: Member): void {
     const nowMs = this.#kernel.now.monotonicMs;
+    const news: Member[] = [];
     for (const nodeId of suspects) {
       const member = this.#members.get(nodeId);
       if (member === undefined || !isAsked(member)) continue;
       if (nowMs - member.answeredMs < RUMOUR_MS) continue;
-      if (this.#overlay.isSparse && nowMs - member.rumouredMs >= TOLD_MS) {
-        this.#tell(
-          this.#othersThan(member).filter((other) => other !== from),
-          member,
-        );
-      }
+      if (this.#overlay.isSparse && nowMs - member.rumouredMs >= TOLD_MS) news.push(member);
       member.rumouredMs = nowMs;
       this.#ask(member);
+    }
+    this.#passOn(news, from);
+  }
+
+  /** In one message for each neighbour, as it came: one for each suspect would make many of few. */
+  #passOn(suspects: readonly Member[], from: Member): void {
+    if (suspects.length === 0) return;
+    const others = this.#overlay.reached().filter((other) => other !== from);
+    this.#tell(
+      others.filter((other) => !suspects.includes(other)),
+      suspects,
+    );
+    for (const one of others.filter((other) => suspects.includes(other))) {
+      this.#tell(
+        [one],
+        suspects.filter((other) => other !== one),
+      );
     }
   }
 
@@ -58,7 +71,7 @@ export class Rumours {
     const nowMs = this.#kernel.now.monotonicMs;
     if (nowMs - member.rumouredMs < TOLD_MS) return;
     member.rumouredMs = nowMs;
-    this.#tell(this.#othersThan(member), member);
+    this.#tell(this.#othersThan(member), [member]);
   }
 
   /** Words get lost: whoever suspects a node tells some others again and again. */
@@ -68,18 +81,18 @@ export class Rumours {
     while (some.length < TOLD_AGAIN && others.length > 0) {
       some.push(...others.splice(Math.floor(this.#kernel.random() * others.length), 1));
     }
-    this.#tell(some, member);
+    this.#tell(some, [member]);
   }
 
   #othersThan(member: Member): Member[] {
     return this.#overlay.reached().filter((other) => other !== member);
   }
 
-  #tell(to: readonly Member[], suspect: Member): void {
+  #tell(to: readonly Member[], suspects: readonly Member[]): void {
     // Who is slow accuses nobody.
-    if (to.length === 0 || this.#kernel.isLate()) return;
+    if (to.length === 0 || suspects.length === 0 || this.#kernel.isLate()) return;
     const options = { answerBytesMax: LIMITS.smallAnswerBytesMax };
-    const payload = encodeAlive([suspect.nodeId]);
+    const payload = encodeAlive(suspects.map(({ nodeId }) => nodeId));
     this.#kernel.broadcast(to.map(targetOf), NativeType.ALIVE, payload, options, () => undefined);
   }
 }
