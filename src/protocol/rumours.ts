@@ -1,12 +1,15 @@
 /**
  * Whom others suspect, and who is told whom we do: so that all begin to ask a silent node together,
  * however seldom each does in its rounds.
+ *
+ * Of a member that has never answered there is no word: everybody asks those first, and whoever
+ * invents a thousand must not make a million words.
  * @module
  */
 import { encodeAlive } from "../wire/native-alive.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Kernel } from "./kernel.ts";
-import { isAsked, type Member, targetOf } from "./member.ts";
+import { isAsked, isUnanswered, type Member, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
 import { LIMITS } from "./settings.ts";
@@ -41,7 +44,7 @@ export class Rumours {
     const news: Member[] = [];
     for (const nodeId of suspects) {
       const member = this.#members.get(nodeId);
-      if (member === undefined || !isAsked(member)) continue;
+      if (member === undefined || !isAsked(member) || isUnanswered(member)) continue;
       if (nowMs - member.answeredMs < RUMOUR_MS) continue;
       if (this.#overlay.isSparse && nowMs - member.rumouredMs >= TOLD_MS) news.push(member);
       member.rumouredMs = nowMs;
@@ -69,13 +72,14 @@ export class Rumours {
   /** The member is suspected: all others hear of it, unless they have told us so. */
   tellAll(member: Member): void {
     const nowMs = this.#kernel.now.monotonicMs;
-    if (nowMs - member.rumouredMs < TOLD_MS) return;
+    if (isUnanswered(member) || nowMs - member.rumouredMs < TOLD_MS) return;
     member.rumouredMs = nowMs;
     this.#tell(this.#othersThan(member), [member]);
   }
 
   /** Words get lost: whoever suspects a node tells some others again and again. */
   tellSome(member: Member): void {
+    if (isUnanswered(member)) return;
     const others = this.#othersThan(member);
     const some: Member[] = [];
     while (some.length < TOLD_AGAIN && others.length > 0) {
