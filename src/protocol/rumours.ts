@@ -44,9 +44,10 @@ export class Rumours {
     const news: Member[] = [];
     for (const nodeId of suspects) {
       const member = this.#members.get(nodeId);
-      if (member === undefined || !isAsked(member) || isUnanswered(member)) continue;
+      if (member === undefined || !isAsked(member)) continue;
       if (nowMs - member.answeredMs < RUMOUR_MS) continue;
-      if (this.#overlay.isSparse && nowMs - member.rumouredMs >= TOLD_MS) news.push(member);
+      const isNew = !isUnanswered(member) && nowMs - member.rumouredMs >= TOLD_MS;
+      if (this.#overlay.isSparse && isNew) news.push(member);
       member.rumouredMs = nowMs;
       this.#ask(member);
     }

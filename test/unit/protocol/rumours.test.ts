@@ -76,4 +76,16 @@ describe("Suspicions of others", () => {
     expect(messages.length).toBe(links.length - 1);
     for (const { to, suspects } of messages) expect(suspects).not.toContain(to);
   });
+
+  it("of a node that has never answered is a reason to ask it, and passed on to nobody", () => {
+    const { rumours, asked, links, members, told } = setUp(200);
+    const [from] = links as [Member];
+    const ghost = members.all().find((member) => !links.includes(member)) as Member;
+    ghost.provisional = true;
+    rumours.hear([ghost.nodeId], from);
+    rumours.tellAll(ghost);
+    rumours.tellSome(ghost);
+    expect(asked).toEqual([ghost.nodeId]);
+    expect(told()).toEqual([]);
+  });
 });
