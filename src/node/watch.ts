@@ -92,12 +92,12 @@ export function watch(
   ];
   const { signal } = options;
   const abort = () => queue.end();
-  if (signal?.aborted === true) queue.end();
-  else signal?.addEventListener("abort", abort, { once: true });
   queue.onEnd = () => {
     for (const step of undo) step();
     signal?.removeEventListener("abort", abort);
   };
+  if (signal?.aborted === true) queue.end();
+  else signal?.addEventListener("abort", abort, { once: true });
   return queue;
 }
 

@@ -11,7 +11,7 @@ import { type Member, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import { inBatches, type NativeItems, NO_ROOT } from "./native-items.ts";
 import { LIMITS } from "./settings.ts";
-import { entryOf, HELLOS_MAX } from "./shown-members.ts";
+import { entriesOf, HELLOS_MAX } from "./shown-members.ts";
 
 export interface DeliveryParts {
   readonly kernel: Kernel;
@@ -28,13 +28,14 @@ export class Delivery {
 
   /** @returns whether any of them was news. */
   *introduce(link: Member, members: readonly Member[]): Flow<boolean> {
-    const entries = members.flatMap((member) => entryOf(member));
     let isNews = false;
-    for (let index = 0; index < entries.length; index += HELLOS_MAX) {
+    for (let index = 0; index < members.length; index += HELLOS_MAX) {
+      const entries = entriesOf(members.slice(index, index + HELLOS_MAX));
+      if (entries.length === 0) continue;
       const reply = yield* this.#parts.kernel.request(
         targetOf(link),
         NativeType.INTRODUCE,
-        encodeIntroduce(entries.slice(index, index + HELLOS_MAX)),
+        encodeIntroduce(entries),
         { answerBytesMax: LIMITS.smallAnswerBytesMax },
       );
       isNews ||= reply.kind === "answer" && reply.payload[0] === 1;

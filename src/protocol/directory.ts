@@ -37,7 +37,7 @@ import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
 import type { RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
-import { entryOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.ts";
+import { entriesOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.ts";
 import { sameBytes, type Trust } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
@@ -276,21 +276,21 @@ export class Directory {
     if (request.nodeIds !== undefined) {
       const asked = request.nodeIds.flatMap((nodeId) => members.get(nodeId) ?? []);
       const shown = trust.isClosed ? [] : asked.slice(0, HELLOS_MAX);
-      return encodeMembersAnswer({ kind: "members", members: shown.flatMap(entryOf) });
+      return encodeMembersAnswer({ kind: "members", members: entriesOf(shown) });
     }
     if (Buffer.compare(request.summary, this.#summary(member)) === 0) {
       return encodeMembersAnswer({ kind: "same" });
     }
     // A node with a whitelist passes nothing on.
     const shown = trust.isClosed ? [member] : this.#shownTo(member);
-    return encodeMembersAnswer({ kind: "members", members: shown.flatMap(entryOf) });
+    return encodeMembersAnswer({ kind: "members", members: entriesOf(shown) });
   }
 
-  /** All; of a large network enough to begin with. */
+  /** All, the asker first; of a large network enough to begin with. */
   #shownTo(member: Member): readonly Member[] {
     const { members, overlay, kernel } = this.#parts;
     const present = members.present();
-    if (!overlay.isSparse) return present;
+    if (!overlay.isSparse) return [member, ...present.filter((other) => other !== member)];
     const shown = new Set([member]);
     while (shown.size < Math.min(SHOWN_MAX, present.length)) {
       const other = kernel.pick(present);

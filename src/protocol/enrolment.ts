@@ -91,7 +91,8 @@ export class Enrolment {
       member.provisional = false;
       this.#trust.pin(nodeId, publicKey);
     } else if (unknown) member.provisional = this.#trust.keyOf(nodeId) === undefined;
-    member.hello = signed;
+    // What asks may be a recording: it is shown to others, so it must not hide a newer one.
+    if (answersUs || isNewer(block, member)) member.hello = signed;
     // Who greets us need not get our answer: it may have given up before we read its HELLO.
     if (answersUs) member.push.needsHello = false;
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
@@ -184,6 +185,11 @@ export class Enrolment {
       .filter((former) => former !== incarnation)
       .slice(-FORMER_INCARNATIONS_MAX);
   }
+}
+
+/** Whether a HELLO says more than the one that a member is known by. */
+function isNewer(block: HelloBlock | undefined, { native }: Member): boolean {
+  return native === undefined || (block !== undefined && block.issued > native.issued);
 }
 
 function turnsTaken({ nodeId, endpoint, source }: Member): DsnError {

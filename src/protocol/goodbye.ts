@@ -53,7 +53,7 @@ export class Goodbye {
     const statement = {
       owner: self.nodeId,
       incarnation: fromHex(self.incarnation),
-      issued: self.issue(),
+      issued: self.leave(),
     };
     const signature = yield* kernel.sign("native", leaveSignedPart(statement));
     const payload = encodeLeave({ ...statement, signature });

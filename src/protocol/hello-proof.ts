@@ -11,6 +11,7 @@ import {
   type HelloRole,
   stripNativeMark,
 } from "../wire/hello-block.ts";
+import { helloFault } from "../wire/native-fields.ts";
 import { isNodeId } from "../wire/node-id.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
@@ -31,6 +32,9 @@ export function* proveHello(
   payload: Uint8Array,
   role: HelloRole,
 ): Flow<ProvenHello | undefined | string> {
+  // Nobody could be shown one that passes this, nor anybody else in the same message.
+  const fault = helloFault(payload);
+  if (fault !== undefined) return fault;
   let decoded: ReturnType<typeof decodeHello>;
   let parsed: ReturnType<typeof decodeHelloBlock>;
   try {

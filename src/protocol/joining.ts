@@ -12,7 +12,7 @@ import type { Greeted } from "./enrolment.ts";
 import type { Flow } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import { Meetings } from "./meetings.ts";
-import { type Member, speaksNative } from "./member.ts";
+import { isPresent, type Member, speaksNative } from "./member.ts";
 import { Moves } from "./moves.ts";
 import type { Named } from "./peer-lists.ts";
 import type { RememberedPeer } from "./peer-memory.ts";
@@ -99,14 +99,18 @@ export class Joining {
     this.#parts.kernel.spawn(this.#visits.link(member));
   }
 
-  /** The network is small again: we get to know all others. */
+  /**
+   * The network is small again: we get to know all others, and call those that are gone, whom
+   * nobody looks for now and then any more.
+   */
   linkAll(): void {
-    for (const member of this.#parts.members.present()) {
-      if (speaksNative(member) && member.sync.held === undefined) this.visit(member);
+    for (const member of this.#parts.members.all()) {
+      if (!isPresent(member)) this.#pursuits.pursueLeaver(member);
+      else if (speaksNative(member) && member.sync.held === undefined) this.visit(member);
     }
   }
 
-  /** The same for one that has said goodbye. */
+  /** {@link pursue} for one that has said goodbye. */
   awaitReturn(member: Member): void {
     if (this.#isOurs(member)) this.#pursuits.pursueLeaver(member);
   }

@@ -13,39 +13,25 @@ import { Gossip } from "./gossip.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Looks } from "./looks.ts";
-import {
-  isPresent,
-  isUnanswered,
-  isUnproven,
-  type Member,
-  noteListed,
-  resetSync,
-  speaksNative,
-} from "./member.ts";
+import { isPresent, isUnanswered, type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeProbes } from "./native-probes.ts";
 import { PROOF_MS } from "./native-question.ts";
 import type { Overlay } from "./overlay.ts";
+import { noteListed, resetSync } from "./push-state.ts";
 import { PythonProbes } from "./python-probes.ts";
+import { RelayedCare } from "./relayed-care.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
 
-/**
- * A node that only others reach is gone when it has proved nothing through them for so many ticks:
- * more where links lose much, for each proof crosses four of them.
- */
-const RELAYED_TICKS = { min: 3, max: 20 } as const;
-const FALSE_VERDICTS = 1e-3;
-
 export class Liveness {
   readonly #kernel: Kernel;
   readonly #members: Members;
   readonly #joining: Joining;
   readonly #replication: Replication;
-  readonly #relays: Relays;
   readonly #overlay: Overlay;
   readonly #looks: Looks;
   readonly #gossip: Gossip;
@@ -57,6 +43,7 @@ export class Liveness {
   #epoch = 0;
   readonly #native: NativeProbes;
   readonly #python: PythonProbes;
+  readonly #relayed: RelayedCare;
 
   constructor(
     kernel: Kernel,
@@ -90,12 +77,19 @@ export class Liveness {
       prove: (member, endpoint) => joining.prove(member, endpoint),
       onAnswered: (member) => this.#answered(member),
     });
+    this.#relayed = new RelayedCare({
+      kernel,
+      members,
+      relays,
+      joining,
+      tries: (falseShare) => this.#native.suspicions.tries(falseShare),
+      epoch: () => this.#epoch,
+    });
     this.#gossip = new Gossip({ kernel, members, joining, replication, overlay });
     this.#kernel = kernel;
     this.#members = members;
     this.#joining = joining;
     this.#replication = replication;
-    this.#relays = relays;
     this.#overlay = overlay;
     this.#looks = looks;
   }
@@ -146,7 +140,9 @@ export class Liveness {
 
   #tick(): void {
     this.#scheduleTick(this.#kernel.settings.tickMs);
-    for (const member of this.#members.present()) this.#care(member);
+    const present = this.#members.present();
+    for (const member of present) this.#care(member);
+    this.#relayed.tick(present);
     for (const link of this.#overlay.links) this.#askForProof(link);
     this.#looks.tick();
     this.#replication.pushAll();
@@ -154,12 +150,6 @@ export class Liveness {
   }
 
   #care(member: Member): void {
-    if (member.status === "relayed") {
-      // Many are named at once, and called one after the other.
-      if (this.#joining.isDialling(member)) return;
-      this.#kernel.spawn(this.#careThroughOthers(member));
-      return;
-    }
     // The others are asked in rounds of their own.
     if (!speaksNative(member)) this.probe(member);
     if (member.status === "one-way" && !this.#isFresh(member)) {
@@ -173,28 +163,6 @@ export class Liveness {
   /** A session that is not used might have ended without a word. */
   #askForProof(link: Member): void {
     if (this.#kernel.now.monotonicMs - link.provenMs >= PROOF_MS) this.probe(link);
-  }
-
-  /** Its pursuit goes on meanwhile: whatever reaches it directly ends this. */
-  *#careThroughOthers(member: Member): Flow {
-    if (this.#kernel.isLate()) return;
-    const reached = yield* this.#relays.ask(member);
-    // Where those who reach it do not answer us either, they say nothing of it.
-    if (reached !== "not reached" || member.status !== "relayed" || this.#kernel.isLate()) return;
-    const { monotonicMs } = this.#kernel.now;
-    const aliveMs = Math.max(member.provenMs, member.sinceMs, this.#kernel.lastLateMs);
-    if (monotonicMs - aliveMs < this.#relayedTicks() * this.#kernel.settings.tickMs) return;
-    if (isUnproven(member)) {
-      this.#members.removeUnproven(member);
-      return;
-    }
-    this.#members.setStatus(member, "down", member.reason);
-    this.#joining.pursue(member);
-  }
-
-  #relayedTicks(): number {
-    const ticks = this.#native.suspicions.tries(FALSE_VERDICTS);
-    return Math.min(RELAYED_TICKS.max, Math.max(RELAYED_TICKS.min, ticks));
   }
 
   /** A Python peer calls only those that it lists. */

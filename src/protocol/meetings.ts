@@ -8,6 +8,7 @@ import { DsnError } from "../errors.ts";
 import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
 import { Dials } from "./dials.ts";
 import type { Greeted } from "./enrolment.ts";
+import type { PeerStatus } from "./event.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
@@ -79,7 +80,7 @@ export class Meetings {
   }
 
   *#exchangeAndList(member: Member): Flow {
-    const { endpoint } = member;
+    const { endpoint, status: before } = member;
     if (endpoint === undefined) return;
     const { overlay, members } = this.#parts;
     if (speaksNative(member) && overlay.isSparse) {
@@ -93,12 +94,12 @@ export class Meetings {
     const hasBegun = hasCalled(member, now.monotonicMs) && member.replica !== undefined;
     if (hasBegun && !member.joinedBefore) {
       // It compares with us, and we have its state. Who comes back may have lost what we hold of it.
-      this.#list(member);
+      this.#list(member, before);
     } else if (speaksNative(member)) {
       // Whom it knows comes first: then the states of all can be read as soon as they come.
       const { reply, named } = yield* this.#parts.directory.ask(member);
       this.#mustBeAnswer(member, endpoint, reply);
-      yield* this.#exchangeAt(member, endpoint);
+      yield* this.#exchangeAt(member, endpoint, before);
       if (!this.#parts.members.has(member)) return;
       yield* this.heard(member, named);
       // And whom it got to know while we did: who asked before we were listed has not heard of us.
@@ -109,17 +110,19 @@ export class Meetings {
   }
 
   /** States both ways; then the member is listed. */
-  *#exchangeAt(member: Member, endpoint: Address): Flow {
+  *#exchangeAt(member: Member, endpoint: Address, before = member.status): Flow {
     const { replication, members } = this.#parts;
     const reply = yield* replication.exchange(member, endpoint);
     if (!members.has(member)) return;
     // One that greets us over HTTP, and whose session we do not get, is not reached.
     if (speaksNative(member)) this.#mustBeAnswer(member, endpoint, reply);
-    this.#list(member);
+    this.#list(member, before);
   }
 
-  #list(member: Member): void {
+  /** @throws {DsnError} when it has said goodbye while it was met. */
+  #list(member: Member, before: PeerStatus): void {
     const { replication, members, alerts, kernel } = this.#parts;
+    if (member.status === "left" && before !== "left") throw hasLeft(member);
     members.setStatus(member, "alive", undefined);
     alerts.clear(member.nodeId, "DSN_UNREACHABLE");
     alerts.clear("", "DSN_NO_BOOTSTRAP");
@@ -175,7 +178,7 @@ export class Meetings {
     const known = this.#parts.members.get(nodeId);
     if (known !== undefined && known.status !== "relayed") {
       // What others say is a reason to look, never a verdict.
-      if (!isPresent(known)) this.#lookAgain(known, endpoint);
+      if (!isPresent(known)) this.#lookAgain(known, endpoint, namer);
       return;
     }
     if (this.#dials.failedLately(nodeId, endpoint)) return;
@@ -216,25 +219,29 @@ export class Meetings {
     yield* this.#exchangeAt(member, endpoint);
   }
 
-  #lookAgain(member: Member, endpoint: Address): void {
+  #lookAgain(member: Member, endpoint: Address, namer: string): void {
     member.endpoint ??= endpoint;
     if (!sameAddress(member.endpoint, endpoint)) {
-      this.#parts.kernel.spawn(this.#tryElsewhere(member, endpoint));
+      this.#parts.kernel.spawn(this.#tryElsewhere(member, endpoint, namer));
     } else if (member.status !== "refused") {
       this.#hooks.onNamed(member);
     }
   }
 
   /** A node that is not reached may have moved: whoever answers there with its key is that node. */
-  *#tryElsewhere(member: Member, endpoint: Address): Flow {
+  *#tryElsewhere(member: Member, endpoint: Address, namer: string): Flow {
     if (this.#dials.failedLately(member.nodeId, endpoint)) return;
-    this.#dials.rememberFailure(member.nodeId, endpoint);
+    if (!(yield* this.#dials.enter(namer))) return;
     try {
+      if (isPresent(member) || this.#dials.failedLately(member.nodeId, endpoint)) return;
+      this.#dials.rememberFailure(member.nodeId, endpoint);
       yield* this.#parts.greeting.greet(endpoint, member.nodeId);
       if (!this.#parts.members.has(member) || isPresent(member)) return;
       yield* this.meetAt(member, endpoint);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
+    } finally {
+      this.#dials.leave();
     }
   }
 
@@ -244,4 +251,11 @@ export class Meetings {
     member.candidates = [];
     yield* this.meet(member);
   }
+}
+
+function hasLeft({ nodeId }: Member): DsnError {
+  return new DsnError("DSN_UNREACHABLE", `Cannot meet ${nodeId}`, {
+    why: "it has said goodbye meanwhile",
+    nodeId,
+  });
 }

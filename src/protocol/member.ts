@@ -9,8 +9,6 @@ import type { NativeReplica } from "./native-replica.ts";
 import { type Places, placesOf } from "./places.ts";
 import { createPushState, createSyncState, type PushState, type SyncState } from "./push-state.ts";
 
-export { noteListed, resetSync } from "./push-state.ts";
-
 /** Our copy of the state of one owner. */
 export type Replica = PythonReplica | NativeReplica;
 

@@ -10,6 +10,9 @@ import { LIMITS } from "./settings.ts";
 /** A node that did not prove to exist is not shown for so long because others say that it does. */
 const UNPROVEN_MS = 60_000;
 
+/** Of a full table, what nodes that never were there may take from those that were. */
+const NEVER_THERE_SHARE = 1 / 4;
+
 export class Members {
   readonly #kernel: Kernel;
   readonly #byId = new Map<string, Member>();
@@ -184,13 +187,20 @@ export class Members {
     });
   }
 
+  /**
+   * Whoever invents one node after the other must not make us forget those that were there; and
+   * those that are gone for good must not keep newcomers out.
+   */
   #dropOldestAbsent(): boolean {
     const absent = this.all()
       .filter((member) => !isPresent(member))
       .sort((a, b) => a.sinceMs - b.sinceMs);
-    const oldest = absent[0];
-    if (oldest === undefined) return false;
-    this.#byId.delete(oldest.nodeId);
+    const never = absent.filter(({ joinedBefore }) => !joinedBefore);
+    const areMany = never.length > NEVER_THERE_SHARE * LIMITS.membersMax;
+    const known = absent.find(({ joinedBefore }) => joinedBefore);
+    const dropped = areMany ? never[0] : (known ?? never[0]);
+    if (dropped === undefined) return false;
+    this.#byId.delete(dropped.nodeId);
     return true;
   }
 }

@@ -46,8 +46,8 @@ export class Messaging {
   readonly #senders: Senders;
   readonly #greeting: Greeting;
   readonly #onSilent: (member: Member) => void;
-  readonly #repeats = new Repeats();
-  readonly #numbers = new Numbers();
+  readonly #repeats: Repeats;
+  readonly #numbers: Numbers;
   #lastNumber = 0;
 
   constructor(
@@ -65,6 +65,9 @@ export class Messaging {
     this.#senders = senders;
     this.#greeting = greeting;
     this.#onSilent = onSilent;
+    const isListed = (nodeId: string) => members.get(nodeId) !== undefined;
+    this.#repeats = new Repeats(isListed);
+    this.#numbers = new Numbers(isListed);
   }
 
   // ---- sending --------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ const DATAGRAMS_LOST_MS = 60_000;
 /** The first question waits for several round trips, as the last ones were. */
 const FIRST_TRY_MS = { min: 200, max: 500 } as const;
 const FIRST_TRY_ROUND_TRIPS = 4;
+/** Of a node that is far away, for two: one satellite alone takes more than the above. */
+const FAR_TRY_MS_MAX = 2_000;
+const FAR_ROUND_TRIPS = 2;
 /** Both machines may be late, on the way there and back. */
 const LATENESS_PER_TRY = 4;
 /** Questions to a node that no session is kept with, and from each to the next. */
@@ -164,7 +167,10 @@ export class NativeProbes {
     }
     // The last one waits as long as all of them together.
     const untilMs =
-      kernel.now.monotonicMs + KNOCKS * KNOCK_MS + LATENESS_PER_TRY * kernel.latenessMs;
+      kernel.now.monotonicMs +
+      KNOCKS * KNOCK_MS +
+      farMsOf(member) +
+      LATENESS_PER_TRY * kernel.latenessMs;
     while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);
     if (!stands()) return undefined;
     if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
@@ -174,7 +180,7 @@ export class NativeProbes {
   }
 
   *#knock(member: Member, knock: { failure?: Unanswered | undefined }): Flow {
-    knock.failure = yield* this.#question.knock(member, KNOCK_WAITS_MS);
+    knock.failure = yield* this.#question.knock(member, KNOCK_WAITS_MS + farMsOf(member));
   }
 
   /** The member itself gave a sign of life, or its worker did. */
@@ -183,9 +189,16 @@ export class NativeProbes {
   }
 }
 
-function firstTryMsOf({ rttMs = FIRST_TRY_MS.max }: Member): number {
+function firstTryMsOf({ rttMs }: Member): number {
   const { min, max } = FIRST_TRY_MS;
-  return Math.min(max, Math.max(min, FIRST_TRY_ROUND_TRIPS * rttMs));
+  if (rttMs === undefined) return max;
+  const usualMs = Math.min(max, Math.max(min, FIRST_TRY_ROUND_TRIPS * rttMs));
+  return Math.max(usualMs, Math.min(FAR_TRY_MS_MAX, FAR_ROUND_TRIPS * rttMs));
+}
+
+/** What it waits longer for because the node is far away. */
+function farMsOf(member: Member): number {
+  return Math.max(0, firstTryMsOf(member) - FIRST_TRY_MS.max);
 }
 
 // biome-ignore lint/correctness/useYield: a flow that has ended when it begins.

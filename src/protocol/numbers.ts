@@ -4,6 +4,8 @@
  * @module
  */
 
+import { makeRoomAmong } from "./senders.ts";
+
 /** Messages of one sender that may overtake each other; of older ones none is taken. */
 const WINDOW = 8_192;
 /** Processes of one sender that are told apart: one that has ended may still have words on the way. */
@@ -17,6 +19,17 @@ interface Seen {
 export class Numbers {
   /** By sender, then by incarnation, the newest last. */
   readonly #senders = new Map<string, Map<string, Seen>>();
+  readonly #isListed: (nodeId: string) => boolean;
+
+  /** @param isListed Of others nothing is remembered when there are too many. */
+  constructor(isListed: (nodeId: string) => boolean = () => false) {
+    this.#isListed = isListed;
+  }
+
+  /** Senders of whom something is remembered. */
+  get size(): number {
+    return this.#senders.size;
+  }
 
   /** True for the first time that the message is seen. */
   isNew(sender: string, incarnation: string, number: number): boolean {
@@ -42,6 +55,7 @@ export class Numbers {
   #seenOf(sender: string, incarnation: string): Seen {
     let incarnations = this.#senders.get(sender);
     if (incarnations === undefined) {
+      makeRoomAmong(this.#senders, this.#isListed);
       incarnations = new Map();
       this.#senders.set(sender, incarnations);
     }

@@ -59,7 +59,7 @@ export class Pursuits {
     else this.#begin(member, member.native === undefined ? PYTHON_PINS_MS : 0);
   }
 
-  /** The same for a member that has said goodbye. */
+  /** The same for a member that has said goodbye, or that there is no hurry to reach. */
   pursueLeaver(member: Member): void {
     if (!this.#pursuits.has(member)) this.#begin(member, LEAVER_MS);
   }

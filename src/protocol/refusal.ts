@@ -54,6 +54,8 @@ export const notReached = (nodeId: string) => new Refusal(504, `${nodeId} did no
 
 export const sessionsOnly = () => new Refusal(406, "Native nodes use sessions", true);
 
+export const leaving = () => new Refusal(503, "Leaving", true);
+
 export const versionMismatch = (theirs: string, them: string, ours: string, us: string) =>
   new Refusal(505, `Network version mismatch "${theirs}" (${them}) != "${ours}" (${us})`, true);
 

@@ -20,6 +20,9 @@ import { LIMITS } from "./settings.ts";
 /** Who asked to reach an owner is sent its state for so long, unless it asks again. */
 const SUBSCRIBED_TICKS = 4;
 
+/** So often it is looked who has not asked again. */
+const FORGOTTEN_TICKS = 8;
+
 /** Somebody who does not reach an owner, and what it holds of it. */
 interface Subscriber {
   untilMs: number;
@@ -48,6 +51,11 @@ export class Relays {
 
   constructor(parts: RelaysParts) {
     this.#parts = parts;
+  }
+
+  /** Owners whose states somebody gets from us. */
+  get size(): number {
+    return this.#subscribers.size;
   }
 
   // ---- asking ---------------------------------------------------------------------------------
@@ -152,6 +160,7 @@ export class Relays {
     const { kernel } = this.#parts;
     const untilMs = kernel.now.monotonicMs + SUBSCRIBED_TICKS * kernel.settings.tickMs;
     const subscribers = this.#subscribers.get(owner.nodeId) ?? new Map<string, Subscriber>();
+    if (subscribers.size === 0) this.#forgetLater(owner.nodeId);
     this.#subscribers.set(owner.nodeId, subscribers);
     const known = subscribers.get(asker.nodeId);
     if (known === undefined) {
@@ -161,6 +170,20 @@ export class Relays {
       if (!known.sending) known.held = held;
     }
     this.proven(owner);
+  }
+
+  /** An owner that never says anything again must not be remembered for ever. */
+  #forgetLater(nodeId: string): void {
+    const { kernel } = this.#parts;
+    kernel.after(FORGOTTEN_TICKS * kernel.settings.tickMs, () => {
+      const subscribers = this.#subscribers.get(nodeId);
+      if (subscribers === undefined) return;
+      for (const [asker, { untilMs, sending }] of subscribers) {
+        if (untilMs < kernel.now.monotonicMs && !sending) subscribers.delete(asker);
+      }
+      if (subscribers.size === 0) this.#subscribers.delete(nodeId);
+      else this.#forgetLater(nodeId);
+    });
   }
 
   /** Those to whom we pass on what an owner says. */

@@ -5,6 +5,7 @@
  * @module
  */
 import { toHex } from "../bytes/hex.ts";
+import { makeRoomAmong } from "./senders.ts";
 import { LIMITS } from "./settings.ts";
 
 /** Half of r, 16 bytes, is enough to tell signatures apart. */
@@ -29,11 +30,23 @@ class Recent {
 
 export class Repeats {
   readonly #bySender = new Map<string, Recent>();
+  readonly #isListed: (nodeId: string) => boolean;
+
+  /** @param isListed Of others nothing is remembered when there are too many. */
+  constructor(isListed: (nodeId: string) => boolean = () => false) {
+    this.#isListed = isListed;
+  }
+
+  /** Senders of whom something is remembered. */
+  get size(): number {
+    return this.#bySender.size;
+  }
 
   /** Call after the signature has verified. True for the first time it is seen. */
   isNew(sender: string, signature: Uint8Array): boolean {
     let recent = this.#bySender.get(sender);
     if (recent === undefined) {
+      makeRoomAmong(this.#bySender, this.#isListed);
       recent = new Recent();
       this.#bySender.set(sender, recent);
     }

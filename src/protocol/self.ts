@@ -9,9 +9,10 @@ import {
   markNative,
 } from "../wire/hello-block.ts";
 import { PROTOCOL_VERSION } from "../wire/message-type.ts";
-import type { Flow } from "./flow.ts";
+import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { above } from "./own-state.ts";
+import * as refusals from "./refusal.ts";
 
 /** Versions of the native protocol that this node speaks. */
 export const NATIVE_VERSIONS = { min: 1, max: 1 } as const;
@@ -45,6 +46,7 @@ export class Self {
   readonly #networkIp: string | undefined;
   #observed: string | undefined;
   #issued: number;
+  #hasLeft = false;
   #signed: { readonly address: string; readonly hello: Hello } | undefined;
 
   constructor(kernel: Kernel, options: SelfOptions, floor: number) {
@@ -91,6 +93,12 @@ export class Self {
     return this.#issued;
   }
 
+  /** The time of our goodbye: the last of all that we say. */
+  leave(): number {
+    this.#hasLeft = true;
+    return this.issue();
+  }
+
   observe(address: string): void {
     this.#observed = address;
   }
@@ -98,8 +106,11 @@ export class Self {
   /**
    * A HELLO of ours with its block.
    *
+   * After our goodbye there is none: it would be newer, and the goodbye count for nothing.
+   *
    * @param answered The nonce of the HELLO that this one answers.
    * @param detectedAddress Where the asker called from; only in answers, and not signed.
+   * @throws {Refusal} in place of an answer. What was to ask waits for the end of the process.
    */
   *hello(
     role: "request" | "answer",
@@ -107,6 +118,8 @@ export class Self {
     detectedAddress: string,
   ): Flow<{ readonly payload: Uint8Array; readonly nonce: Uint8Array }> {
     const hello = yield* this.#signedHello();
+    if (this.#hasLeft && role === "answer") throw refusals.leaving();
+    if (this.#hasLeft) yield* wait<void>(() => undefined);
     const nonce = this.#kernel.entropy(16);
     const body = encodeBlockBody({
       nonce,

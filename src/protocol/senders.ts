@@ -8,6 +8,7 @@ import { type Member, speaksNative } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Refusal } from "./refusal.ts";
 import * as refusals from "./refusal.ts";
+import { LIMITS } from "./settings.ts";
 import { sameBytes, type Trust } from "./trust.ts";
 
 export interface SignedPacket {
@@ -54,5 +55,21 @@ export class Senders {
     // What it signs in this form is for Python peers: who brings it here plays a recording.
     if (speaksNative(member)) throw refusals.sessionsOnly();
     return member;
+  }
+}
+
+/**
+ * Makes room for one more sender in what is remembered of each: whoever sends under one name after
+ * the other must not make it grow. There are never so many that all of them are listed.
+ */
+export function makeRoomAmong(
+  bySender: Map<string, unknown>,
+  isListed: (nodeId: string) => boolean,
+): void {
+  if (bySender.size < LIMITS.membersMax) return;
+  for (const sender of bySender.keys()) {
+    if (isListed(sender)) continue;
+    bySender.delete(sender);
+    return;
   }
 }

@@ -89,6 +89,8 @@ export const LIMITS = {
   unprovenMax: 64,
   /** The same in a large network, for each that has answered: who joins hears of all from a few. */
   unansweredForEach: 16,
+  /** Keys pinned for ids, as many as a store keeps. */
+  pinsMax: 10_000,
   /** Native peers that are asked to pass on a HELLO. */
   relaysMax: 3,
   /** Signatures remembered per sender to drop repeated messages. */

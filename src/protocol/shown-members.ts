@@ -9,12 +9,30 @@ import { decodeHelloBlock, type HelloBlock } from "../wire/hello-block.ts";
 import type { MemberEntry } from "../wire/native-members.ts";
 import { isReached, type Member, type SignedHello } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
+import { LIMITS } from "./settings.ts";
 
-/** HELLOs of one message. */
-export const HELLOS_MAX = 1_000;
+/** HELLOs of one message: so many fit it, however long they are. */
+export const HELLOS_MAX = 480;
+/** Of an entry, besides its HELLO and the name in its endpoint. */
+const ENTRY_BYTES = 32;
 
-/** How a member is shown to others; empty when it is not. */
-export function entryOf(member: Member): MemberEntry[] {
+/**
+ * How members are shown to others, the first ones first: whoever makes HELLOs long must not make a
+ * message that nobody takes.
+ */
+export function entriesOf(members: readonly Member[]): MemberEntry[] {
+  let bytes = ENTRY_BYTES;
+  const entries: MemberEntry[] = [];
+  for (const entry of members.flatMap(entryOf)) {
+    bytes += ENTRY_BYTES + entry.hello.length + (entry.endpoint?.address.length ?? 0);
+    if (bytes > LIMITS.membersAnswerBytesMax) break;
+    entries.push(entry);
+  }
+  return entries;
+}
+
+/** Empty when it is not shown. */
+function entryOf(member: Member): MemberEntry[] {
   const { hello, endpoint } = member;
   if (hello === undefined || endpoint === undefined || !isReached(member)) return [];
   return [{ role: hello.role, hello: hello.bytes, endpoint }];

@@ -135,7 +135,9 @@ export class Suspicions {
       if (this.#isOver(suspicion)) return;
       const heardMs = Math.max(sinceMs, kernel.lastLateMs);
       const onTime = kernel.now.monotonicMs - heardMs >= lastsMs && !kernel.isLate();
-      const isDue = onTime && suspicion.reachedByOthers !== undefined;
+      // One that is late all the time would never find out that anybody is gone.
+      const isLong = kernel.now.monotonicMs - sinceMs >= SUSPICION_MS_MAX;
+      const isDue = (onTime || isLong) && suspicion.reachedByOthers !== undefined;
       if (isDue) suspicion.end(false);
       else kernel.after(TRY_MS, () => this.#awaitVerdict(suspicion));
     });

@@ -7,6 +7,7 @@
  */
 import { fingerprint } from "../crypto/identity.ts";
 import type { Kernel } from "./kernel.ts";
+import { LIMITS } from "./settings.ts";
 
 /** An entry of the whitelist: an id, and the fingerprint that its key must have if given. */
 export interface WhitelistEntry {
@@ -67,9 +68,10 @@ export class Trust {
     return pinned === undefined || sameBytes(pinned, publicKey);
   }
 
-  /** Call only after a signature made with `publicKey` has verified. */
+  /** Call only after a signature made with `publicKey` has verified. Beyond a limit it does nothing. */
   pin(nodeId: string, publicKey: Uint8Array): void {
-    if (this.#pins.has(nodeId)) return;
+    // One more than the store keeps: it tells the operator so. Whoever invents names must not grow this.
+    if (this.#pins.has(nodeId) || this.#pins.size > LIMITS.pinsMax) return;
     const copy = publicKey.slice();
     this.#pins.set(nodeId, copy);
     this.#kernel.emit({ kind: "pin", nodeId, publicKey: copy });

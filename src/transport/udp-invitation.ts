@@ -106,9 +106,10 @@ export class UdpInvitation implements Waiting {
     this.#invited = { association, to, roundTrip };
     this.#context.switch.expectAnswers(association.name, (datagram) => this.#confirmed(datagram));
     this.#waitMs = WAIT_MS.min;
-    this.onDue(monotonicMs());
-    // Due earlier than it was.
-    alarm.add(this);
+    const nowMs = monotonicMs();
+    this.onDue(nowMs);
+    // Due earlier than it was, unless that was its end.
+    if (nowMs < this.#endMs) alarm.add(this);
   }
 
   #confirmed(datagram: AnswerDatagram): void {

@@ -34,8 +34,8 @@ describe("A partition", () => {
 });
 
 describe("Loss", () => {
-  it.each([0.3, 0.5])("of %d from the beginning lets nobody be given up", (lossRate) => {
-    const simulation = new Simulation({ seed: 1, lossRate });
+  it("of 50 % from the beginning lets nobody be given up", () => {
+    const simulation = new Simulation({ seed: 1, lossRate: 0.5 });
     const names = Array.from({ length: 40 }, (_, index) => `n${index}`);
     for (const [index, name] of names.entries()) {
       const join = index === 0 ? [] : ["n0"];

@@ -3,6 +3,7 @@
  * fewer rings and with fewer nodes.
  */
 import { describe, expect, it } from "vitest";
+import { placesOf } from "../../src/protocol/places.ts";
 import { Simulation } from "../../src/testing/index.ts";
 import { MessageType } from "../../src/wire/message-type.ts";
 import { comings, partition, seenBy, sentDuring } from "./stories.ts";
@@ -161,6 +162,24 @@ describe("A large network", () => {
     simulation.verify();
   });
 
+  it("asks others for a few in a tick, however many they alone reach, and gives up nobody", () => {
+    const simulation = formed(16, 0);
+    const lost = NAMES.slice(5, 35);
+    const statuses = () => lost.map((name) => simulation.node(FIRST).core.member(name)?.status);
+    partition(simulation, [FIRST], lost);
+    const isLost = () => statuses().every((status) => status === "relayed");
+    expect(simulation.runUntil(isLost, 60_000)).toBeDefined();
+    simulation.run(10_000);
+    const ticks = 20;
+    const sent = sentDuring(simulation, FIRST, () => simulation.run(ticks * 3_000));
+    // Three are asked for each.
+    expect(sent["RELAY"]).toBeLessThanOrEqual((ticks + 1) * 3 * SETTINGS.meshMax);
+    expect(new Set(statuses())).toEqual(new Set(["relayed"]));
+    for (const name of lost) simulation.pause(name);
+    const isGone = () => statuses().every((status) => status === "down");
+    expect(simulation.runUntil(isGone, 120_000)).toBeDefined();
+  });
+
   it("that has settled keeps few sessions, and compares once a tick", () => {
     const simulation = new Simulation({ seed: 13, lossRate: 0.01, settings: { meshMax: 24 } });
     const names = Array.from({ length: 48 }, (_, index) => `n${index}`);
@@ -223,6 +242,30 @@ describe("A large network", () => {
       const met = core.members().filter(({ sync, status }) => status === "alive" && sync.held);
       expect(met.length).toBe(3);
     }
+    simulation.verify();
+  });
+
+  it("that has become one of few takes back who went before, although none of its neighbours is left", () => {
+    const simulation = new Simulation({ seed: 15, settings: { meshMax: 8, rings: 1 } });
+    const names = NAMES.slice(0, 12);
+    for (const [index, name] of names.entries()) {
+      const join = index === 0 ? [] : [FIRST];
+      simulation.add(name, { join, sessions: true, datagrams: true });
+    }
+    simulation.run(1_000);
+    simulation.converge(20_000);
+    // Nobody has its address, and it has nobody's.
+    const place = (name: string) => placesOf(name).rings[0] ?? 0;
+    const around = names.slice(1).sort((a, b) => place(a) - place(b));
+    const [gone = "", ...others] = [...around.slice(5), ...around.slice(0, 5)];
+    simulation.crash(gone);
+    simulation.run(20_000);
+    const nearest = [...others.slice(0, 3), ...others.slice(-3)];
+    for (const name of nearest) simulation.leave(name);
+    simulation.run(20_000);
+    simulation.node(gone).disk.peers = [];
+    simulation.restart(gone, { join: [] });
+    expect(simulation.converge(60_000)).toBeLessThan(15_000);
     simulation.verify();
   });
 });

@@ -1,6 +1,7 @@
 /** Goodbye: said once, believed of its node alone, and passed on. */
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../../src/bytes/hex.ts";
+import { MessageType } from "../../../src/wire/message-type.ts";
 import {
   decodeLeave,
   encodeLeave,
@@ -9,10 +10,10 @@ import {
 } from "../../../src/wire/native-leave.ts";
 import { encodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, NOW_SECONDS } from "./lone-core.ts";
-import { comings, silence } from "./native.ts";
+import { answered, type LoneCore, NOW_SECONDS, statusOf } from "./lone-core.ts";
+import { comings, silence, unreachable } from "./native.ts";
 import { engine, keyPairOf } from "./puppet.ts";
-import { SessionPuppet, sessionCore } from "./session.ts";
+import { membersAnswer, SessionPuppet, sessionCore } from "./session.ts";
 
 const NOTHING = new Uint8Array();
 const AT = { bob: "10.0.0.2", carol: "10.0.0.3", dave: "10.0.0.4" } as const;
@@ -87,6 +88,18 @@ describe("A node that leaves", () => {
     other.run(10_000);
     expect(bob.calls(other, NativeType.ALIVE)).toEqual([]);
   });
+
+  it("says and answers no HELLO from then on, for its goodbye is the last that counts", () => {
+    const { core, bob, carol } = withPeers();
+    core.step({ kind: "leave" });
+    const dave = new SessionPuppet("dave", AT.dave);
+    expect(statusOf(core.ask(MessageType.HELLO, dave.greeting(), dave.address))).toMatch(/^503/);
+    const relay = encodeRelay({ to: core.core.nodeId, held: 0, hello: bob.greeting() });
+    expect(statusOf(carol.ask(core, NativeType.RELAY, relay))).toMatch(/^503/);
+    core.run(10_000);
+    expect(core.sent(MessageType.HELLO)).toEqual([]);
+    expect(core.faults).toEqual([]);
+  });
 });
 
 describe("A goodbye", () => {
@@ -109,6 +122,24 @@ describe("A goodbye", () => {
     expect(bob.calls(core)).toEqual([]);
     core.run(2_000);
     expect(bob.calls(core).length).toBeGreaterThan(0);
+  });
+
+  it("that comes while its node is met ends that: it is not listed", () => {
+    const { core, carol } = withPeers();
+    const dave = new SessionPuppet("dave", AT.dave).arrive(core);
+    core.reply(dave.call(core, NativeType.MEMBERS), membersAnswer({ kind: "same" }));
+    carol.ask(core, NativeType.LEAVE, leaveOf(dave));
+    expect(core.core.member("dave")?.status).toBe("left");
+    for (const call of dave.calls(core, NativeType.DIGEST)) {
+      core.reply(call, answered(dave.answerTo(call, "me")));
+    }
+    expect(core.core.member("dave")?.status).toBe("left");
+    expect(comings(core, "dave")).toEqual([]);
+    for (const call of dave.calls(core)) core.reply(call, unreachable);
+    core.run(10_000);
+    carol.answerCalls(core);
+    // It is called again, in case that it comes back.
+    expect(dave.calls(core)).not.toEqual([]);
   });
 
   it("may be passed on by others", () => {

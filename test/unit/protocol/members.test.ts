@@ -184,6 +184,28 @@ describe("A full table", () => {
   });
 });
 
+describe("A full table", () => {
+  it("forgets whoever was never there, if those are many, before one that was", () => {
+    const { members, add } = setUp();
+    const known = add("known", "alive");
+    members.setStatus(known, "down", gone);
+    for (let count = 1; count < LIMITS.membersMax; count += 1) add(`invented${count}`);
+    for (let count = 0; count < 100; count += 1) add(`more${count}`);
+    expect(members.has(known)).toBe(true);
+    expect(members.all().length).toBe(LIMITS.membersMax);
+  });
+
+  it("of nodes that are gone for good has room for many newcomers at once", () => {
+    const { members, add } = setUp();
+    for (let count = 0; count < LIMITS.membersMax; count += 1) {
+      const member = add(`old${count}`, "alive");
+      members.setStatus(member, "left", undefined);
+    }
+    const newcomers = Array.from({ length: 100 }, (_, index) => add(`new${index}`));
+    expect(newcomers.filter((member) => !members.has(member))).toEqual([]);
+  });
+});
+
 describe("One address that brings node after node", () => {
   it("loses the oldest that was never reached, when it has brought as many as allowed", () => {
     const { members, add } = setUp();

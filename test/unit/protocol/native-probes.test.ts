@@ -66,6 +66,19 @@ describe("A node with a session", () => {
     expect(statusOf(core)).toBe("alive");
   });
 
+  it("that is far away is suspect once at most, until it is known how far", () => {
+    const { core, bob } = withBob();
+    const far: Answers = ({ ageMs, timeoutMs }) => {
+      if (ageMs >= timeoutMs) return "no";
+      return ageMs >= 600 ? "yes" : undefined;
+    };
+    core.events.length = 0;
+    live(core, bob, 60_000, far);
+    const statuses = core.events.filter(({ name }) => name === "peer:status");
+    expect(statuses.length).toBeLessThanOrEqual(2);
+    expect(statusOf(core)).toBe("alive");
+  });
+
   it("is asked in every round by whoever stands before it on the ring, and by all others in turn", () => {
     const core = sessionCore();
     const peers = Array.from({ length: 7 }, (_, index) =>

@@ -194,6 +194,21 @@ describe("A node that we do not reach", () => {
     expect([statusOf(core, helper.nodeId), statusOf(core)]).toEqual(["down", "down"]);
   });
 
+  it("is not given up by a machine that was suspended while it asked", () => {
+    const { core, bob, helpers } = setUp(1);
+    const [helper] = helpers;
+    if (helper === undefined) throw new Error("no helper");
+    lose(core, bob);
+    bring(core, helper, bob);
+    for (const call of bob.calls(core)) core.reply(call, unreachable);
+    while (asked(core, [helper]).length === 0) core.run(10);
+    // What had a time limit ends before the timers of the core are looked at.
+    core.nowMs += 30_000;
+    core.reply(helper.call(core, NativeType.RELAY), silence);
+    expect(statusOf(core)).toBe("relayed");
+    expect(comings(core, "bob")).toEqual([]);
+  });
+
   it("is alive again when it is reached", () => {
     const { core, bob, helpers } = setUp(1);
     lose(core, bob);

@@ -1,0 +1,67 @@
+/** Members of a large network that only others have shown, and that may be made up. */
+import { describe, expect, it } from "vitest";
+import { MessageType } from "../../../src/wire/message-type.ts";
+import { decodeAlive } from "../../../src/wire/native-alive.ts";
+import { encodeIntroduce } from "../../../src/wire/native-members.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
+import { type LoneCore, PORT } from "./lone-core.ts";
+import { silence } from "./native.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
+
+const STEP_MS = 25;
+
+/** A core in a large network, and the others. */
+function large(): { core: LoneCore; peers: SessionPuppet[] } {
+  const core = sessionCore({ settings: { meshMax: 4, rings: 2 } });
+  const peers = Array.from({ length: 10 }, (_, index) =>
+    new SessionPuppet(`p${index}`, `10.0.1.${index + 1}`).join(core),
+  );
+  live(core, peers, 3_000);
+  return { core, peers };
+}
+
+/** Lets time pass in which the peers answer; what others are asked ends with its time-out. */
+function live(core: LoneCore, peers: readonly SessionPuppet[], ms: number): string[] {
+  const suspected: string[] = [];
+  const since = new Map<number, number>();
+  for (let passed = 0; passed < ms; passed += STEP_MS) {
+    core.run(STEP_MS);
+    for (const call of core.sent(NativeType.ALIVE)) suspected.push(...decodeAlive(call.payload));
+    for (const peer of peers) {
+      for (const call of peer.calls(core, NativeType.RELAY)) core.reply(call, silence);
+      peer.answerCalls(core);
+    }
+    for (const call of core.open) {
+      const sinceMs = since.get(call.exchange) ?? core.nowMs;
+      since.set(call.exchange, sinceMs);
+      if (core.nowMs - sinceMs >= call.timeoutMs) core.reply(call, silence);
+    }
+  }
+  return suspected;
+}
+
+describe("A node that others show and that never answers", () => {
+  it("is gone in seconds, and nobody is told that it is suspected: all that hear of it ask it", () => {
+    const { core, peers } = large();
+    const [liar] = peers as [SessionPuppet];
+    const ghost = new SessionPuppet("ghost", "10.0.0.99");
+    const endpoint = { address: ghost.address, port: PORT };
+    const hello = ghost.greeting();
+    liar.ask(core, NativeType.INTRODUCE, encodeIntroduce([{ role: "request", hello, endpoint }]));
+    expect(core.core.member("ghost")?.status).toBe("alive");
+    const suspected = live(core, peers, 12_000);
+    expect(core.core.member("ghost")).toBeUndefined();
+    expect(suspected).not.toContain("ghost");
+    expect(core.faults).toEqual([]);
+  });
+
+  it("unlike one that did", () => {
+    const { core, peers } = large();
+    const [gone, ...others] = peers as [SessionPuppet, ...SessionPuppet[]];
+    core.step({ kind: "session-lost", peer: gone.proven });
+    const suspected = live(core, others, 12_000);
+    expect(core.core.member(gone.nodeId)?.status).toBe("down");
+    expect(suspected).toContain(gone.nodeId);
+    expect(gone.calls(core, MessageType.HELLO).length).toBeLessThanOrEqual(1);
+  });
+});
