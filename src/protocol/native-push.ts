@@ -95,6 +95,8 @@ export class NativePush {
 
   /** In a large network only the links that are sent things at once. */
   #receivers(): readonly Member[] {
+    // Who is gone compares when it comes back, and must not be kept in memory for it.
+    for (const member of this.#owed) if (!isPresent(member)) this.#owed.delete(member);
     if (!this.#overlay.isSparse) return this.#members.all();
     const atOnce = this.#overlay.reached().filter(({ lazy }) => !lazy);
     return [...new Set([...atOnce, ...this.#owed])];
