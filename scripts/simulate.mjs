@@ -14,6 +14,9 @@ npm run simulate -- --plan FILE [--shrink]
 npm run simulate -- --nodes COUNT [--seed SEED] [--minutes MINUTES] [--loss SHARE]
                     [--bootstrap-dies] [--out FOLDER]`;
 
+/** A node knows 4,095 others at most. */
+const NODES_MAX = 4_096;
+
 const text = { type: "string" };
 const flag = { type: "boolean" };
 const { values, number, fail } = readArguments({
@@ -40,7 +43,7 @@ if (tasks.length !== 1)
 const seeds = number("seeds", 0, 1, 1e9);
 const from = number("from", 0, 0, 2 ** 31);
 const workers = number("workers", 2, 1, 64);
-const nodes = number("nodes", 0, 1, 10_000);
+const nodes = number("nodes", 0, 1, NODES_MAX);
 const seed = number("seed", 1, 0, 2 ** 31);
 const minutes = number("minutes", 1, 0.05, 1_440, false);
 const lossRate = number("loss", 0.01, 0, 0.9, false);
