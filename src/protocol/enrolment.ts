@@ -9,6 +9,7 @@ import { toHex } from "../bytes/hex.ts";
 import type { DsnError } from "../errors.ts";
 import { isHostAddress, isPort } from "../wire/address.ts";
 import { formatAddress } from "../wire/exchange.ts";
+import type { Hello } from "../wire/hello.ts";
 import type { HelloBlock } from "../wire/hello-block.ts";
 import type { Alerts } from "./alerts.ts";
 import { tellFeatures } from "./features.ts";
@@ -17,6 +18,8 @@ import { duplicate } from "./identity-troubles.ts";
 import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
+  isReached,
+  isUnproven,
   type Member,
   SESSION_FEATURE,
   type SignedHello,
@@ -54,6 +57,19 @@ export class Enrolment {
     this.#members = members;
     this.#trust = trust;
     this.#alerts = alerts;
+  }
+
+  /**
+   * Who has the name that this HELLO claims, if it is a node that others have shown us under another
+   * key, and that we have not called yet: first it is asked itself. Whoever answers us where it is
+   * has the name. One that we do not reach, and that proves itself through others, keeps it for as
+   * long as it does.
+   */
+  holderOf({ nodeId, publicKey }: Hello): Member | undefined {
+    const known = this.#members.get(nodeId);
+    if (known === undefined || !known.provisional) return undefined;
+    const isThere = isReached(known) || (isPresent(known) && !isUnproven(known));
+    return isThere && !sameBytes(known.publicKey, publicKey) ? known : undefined;
   }
 
   /**

@@ -10,7 +10,7 @@
 import { fingerprint } from "../crypto/identity.ts";
 import { DsnError } from "../errors.ts";
 import { isHostAddress } from "../wire/address.ts";
-import { type Address, formatAddress, type Reply } from "../wire/exchange.ts";
+import { type Address, formatAddress, type Reply, sameAddress } from "../wire/exchange.ts";
 import type { Hello } from "../wire/hello.ts";
 import { MessageType, PROTOCOL_VERSION } from "../wire/message-type.ts";
 import type { Alerts } from "./alerts.ts";
@@ -73,7 +73,7 @@ export class Greeting {
     }
     const where = formatAddress(to);
     const proven = yield* this.#proveAnswer(reply.payload, nonce, where, what);
-    this.#checkIdentity(proven, where, what);
+    this.#checkIdentity(proven, to, what);
     const { nodeId } = proven.hello;
     if (expected !== undefined && nodeId !== expected) {
       throw new DsnError("DSN_REFUSED", `Cannot ${what}: "${printable(nodeId)}" answers there`, {
@@ -128,8 +128,9 @@ export class Greeting {
   }
 
   /** Whether whoever answers may be a member of our network. */
-  #checkIdentity(proven: ProvenHello, where: string, what: string): void {
-    const { self, trust, twins } = this.#parts;
+  #checkIdentity(proven: ProvenHello, to: Address, what: string): void {
+    const { self, trust, twins, enrolment } = this.#parts;
+    const where = formatAddress(to);
     const { hello, block } = proven;
     const { nodeId, publicKey } = hello;
     if (hello.version !== PROTOCOL_VERSION) throw otherVersion(hello, where);
@@ -140,6 +141,11 @@ export class Greeting {
     }
     if (block === undefined && trust.isNative(nodeId)) {
       throw this.#raised(downgraded(nodeId, where), nodeId);
+    }
+    const holder = enrolment.holderOf(hello);
+    // Who answers where it is has the name, unless that signs no nonce of ours: perhaps a recording.
+    if (holder !== undefined && (block === undefined || !sameAddress(holder.endpoint, to))) {
+      throw claimed(hello, where, what);
     }
   }
 
@@ -167,6 +173,15 @@ export class Greeting {
     }
     if (isHostAddress(hello.detectedAddress)) this.#parts.self.observe(hello.detectedAddress);
   }
+}
+
+/** No verdict on the holder: whoever is on the way could bring that about. */
+function claimed({ nodeId }: Hello, where: string, what: string): DsnError {
+  return new DsnError("DSN_BAD_SIGNATURE", `Cannot ${what}: ${where} claims a name that is taken`, {
+    why: `"${printable(nodeId)}" has another key, and answers others`,
+    fix: ["look for a third party between the two machines, or for two nodes of one name"],
+    endpoint: where,
+  });
 }
 
 function notOnWhitelist({ nodeId, publicKey }: Hello, where: string, what: string): DsnError {

@@ -33,7 +33,7 @@ export interface Unanswered {
   readonly trouble: DsnError;
   /** It failed before its time was over. */
   readonly quick: boolean;
-  /** It did because nothing listens there. */
+  /** It did because nothing listens there, or something else. */
   readonly refused: boolean;
 }
 
@@ -139,8 +139,11 @@ export class NativeQuestion {
   ): Unanswered {
     // Not one that only ran out of time before it could be asked.
     const quick = this.#parts.kernel.now.monotonicMs - sentMs < timeoutMs;
-    const refused = quick && reply.kind === "failed" && reply.reason === "unreachable";
-    return { trouble: this.#trouble(member, to, reply), quick, refused };
+    const trouble = this.#trouble(member, to, reply);
+    const isUnreachable = reply.kind === "failed" && reply.reason === "unreachable";
+    // What says that it is no node is not the one that we had a session with.
+    const refused = quick && (isUnreachable || trouble.code === "DSN_NOT_DSN");
+    return { trouble, quick, refused };
   }
 
   #trouble({ nodeId }: Member, to: Target, reply: Exclude<Reply, { kind: "answer" }>): DsnError {

@@ -6,7 +6,6 @@
  */
 import { isPort } from "../wire/address.ts";
 import type { Address } from "../wire/exchange.ts";
-import type { Hello } from "../wire/hello.ts";
 import { PROTOCOL_VERSION } from "../wire/message-type.ts";
 import type { Alerts } from "./alerts.ts";
 import type { Enrolment, Greeted } from "./enrolment.ts";
@@ -14,13 +13,13 @@ import type { Flow } from "./flow.ts";
 import { type ProvenHello, proveHello } from "./hello-proof.ts";
 import { downgraded, identityChanged, otherVersion } from "./identity-troubles.ts";
 import type { Kernel } from "./kernel.ts";
-import { isReached, type Member } from "./member.ts";
+import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import * as refusals from "./refusal.ts";
 import { Refusal } from "./refusal.ts";
 import type { Self } from "./self.ts";
 import { LIMITS } from "./settings.ts";
-import { sameBytes, type Trust } from "./trust.ts";
+import type { Trust } from "./trust.ts";
 import type { Twins } from "./twins.ts";
 
 export interface WelcomeParts {
@@ -72,12 +71,13 @@ export class Welcome {
       alerts.raise(downgraded(hello.nodeId, from), hello.nodeId);
       throw refusals.sessionsOnly();
     }
-    const known = members.get(hello.nodeId);
-    if (known !== undefined && isContested(known, hello)) {
-      this.#parts.onContested(known);
+    const holder = this.#parts.enrolment.holderOf(hello);
+    if (holder !== undefined) {
+      this.#parts.onContested(holder);
       throw refusals.keyChanged(hello.nodeId);
     }
-    if (known === undefined) members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
+    if (members.get(hello.nodeId) === undefined)
+      members.makeRoomFor(from, LIMITS.joiningPerSourceMax);
     const greeted = this.#parts.enrolment.enter(proven, "asks");
     if (greeted === undefined) throw new Refusal(503, "Too many nodes", true);
     greeted.member.source = from;
@@ -95,12 +95,4 @@ export function* proveRequest(kernel: Kernel, payload: Uint8Array): Flow<ProvenH
     throw new Refusal(401, "Could not verify ECDSA signature of packet", false);
   }
   return proven;
-}
-
-/**
- * Somebody claims the name of a node that others have shown us under another key, and that we
- * have not called yet: first it is asked itself. Whoever answers us there has the name.
- */
-function isContested(known: Member, { publicKey }: Hello): boolean {
-  return known.provisional && isReached(known) && !sameBytes(known.publicKey, publicKey);
 }

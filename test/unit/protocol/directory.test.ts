@@ -8,6 +8,7 @@ import {
   encodeMembersRequest,
   type MemberEntry,
 } from "../../../src/wire/native-members.ts";
+import { decodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, type LoneCore, NOW_SECONDS, PORT, Puppet, type Sent } from "./lone-core.ts";
 import { stranger, unreachable } from "./native.ts";
@@ -65,6 +66,27 @@ describe("A node that a peer shows", () => {
     other.answerCalls(core);
     expect(core.pins.get("carol")).toEqual(other.keyPair.publicKey);
     expect(core.warnings()).toEqual([]);
+  });
+
+  it("keeps its name while it proves itself through others, whoever else claims it", () => {
+    const { core, bob, call } = meeting();
+    const carol = carolOf();
+    core.reply(call, membersAnswer({ kind: "members", members: [shown(carol)] }));
+    bob.answerAll(core, NativeType.DIGEST);
+    core.reply(carol.call(core, MessageType.HELLO), unreachable);
+    while (bob.calls(core, NativeType.RELAY).length === 0) core.run(100);
+    const relay = bob.call(core, NativeType.RELAY);
+    core.reply(relay, answered(carol.greetingBack(decodeRelay(relay.payload).hello)));
+    const { publicKey } = carol.keyPair;
+    const thief = new SessionPuppet("carol", "10.0.0.7", "another key");
+    core.ask(MessageType.HELLO, thief.greeting(), thief.address);
+    expect(core.core.member("carol")).toMatchObject({ status: "relayed", publicKey });
+    // At its own address, what does not even sign our nonce may be a recording.
+    while (carol.calls(core, MessageType.HELLO).length === 0) core.run(100);
+    for (const hello of carol.calls(core, MessageType.HELLO))
+      core.reply(hello, answered(thief.hello()));
+    expect(core.core.member("carol")).toMatchObject({ status: "relayed", publicKey });
+    expect(core.pins.has("carol")).toBe(false);
   });
 
   it("is pinned once it comes on a session of its own", () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { placesOf } from "../../../src/protocol/places.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import type { Reply } from "../../../src/wire/exchange.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeAlive, encodeAlive } from "../../../src/wire/native-alive.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
@@ -53,6 +54,8 @@ function live(core: LoneCore, bob: SessionPuppet, ms: number, answers: Answers, 
 }
 
 const fine: Answers = () => "yes";
+
+const notFound: Reply = { kind: "refused", status: 404, text: "" };
 
 describe("A node with a session", () => {
   it("that answers stays alive, asked once in a round", () => {
@@ -248,6 +251,21 @@ describe("A node with a session", () => {
     }
     expect(asked).toBe(3);
     expect(core.nowMs - fromMs).toBeLessThanOrEqual(150);
+  });
+
+  it("at whose address something answers datagrams that takes no session is down in a moment", () => {
+    const { core, bob } = withBob(DATAGRAMS);
+    live(core, bob, probeMs, fine);
+    core.step({ kind: "session-lost", peer: bob.proven });
+    const fromMs = core.nowMs;
+    while (statusOf(core) !== "down" && core.nowMs - fromMs < 5_000) {
+      for (const call of bob.calls(core)) {
+        const isPing = call.type === MessageType.PING;
+        core.reply(call, isPing ? answered(new Uint8Array()) : notFound);
+      }
+      core.run(STEP_MS);
+    }
+    expect(core.nowMs - fromMs).toBeLessThanOrEqual(200);
   });
 
   it("whose connection ends under a question is asked again at once", () => {
