@@ -9,7 +9,6 @@ import { toHex } from "../bytes/hex.ts";
 import type { DsnError } from "../errors.ts";
 import { isHostAddress, isPort } from "../wire/address.ts";
 import { formatAddress } from "../wire/exchange.ts";
-import type { Hello } from "../wire/hello.ts";
 import type { HelloBlock } from "../wire/hello-block.ts";
 import type { Alerts } from "./alerts.ts";
 import { tellFeatures } from "./features.ts";
@@ -19,6 +18,7 @@ import type { Kernel } from "./kernel.ts";
 import {
   isPresent,
   isReached,
+  isUnanswered,
   isUnproven,
   type Member,
   SESSION_FEATURE,
@@ -63,13 +63,16 @@ export class Enrolment {
    * Who has the name that this HELLO claims, if it is a node that others have shown us under another
    * key, and that we have not called yet: first it is asked itself. Whoever answers us where it is
    * has the name. One that we do not reach, and that proves itself through others, keeps it for as
-   * long as it does.
+   * long as it does; and against a HELLO without a block, which may be a recording, whoever has once
+   * been there keeps it.
    */
-  holderOf({ nodeId, publicKey }: Hello): Member | undefined {
+  holderOf({ hello: { nodeId, publicKey }, block }: ProvenHello): Member | undefined {
     const known = this.#members.get(nodeId);
     if (known === undefined || !known.provisional) return undefined;
     const isThere = isReached(known) || (isPresent(known) && !isUnproven(known));
-    return isThere && !sameBytes(known.publicKey, publicKey) ? known : undefined;
+    const wasThere = block === undefined && !isUnanswered(known);
+    const isKept = isThere || wasThere;
+    return isKept && !sameBytes(known.publicKey, publicKey) ? known : undefined;
   }
 
   /**

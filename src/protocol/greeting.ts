@@ -142,7 +142,7 @@ export class Greeting {
     if (block === undefined && trust.isNative(nodeId)) {
       throw this.#raised(downgraded(nodeId, where), nodeId);
     }
-    const holder = enrolment.holderOf(hello);
+    const holder = enrolment.holderOf(proven);
     // Who answers where it is has the name, unless that signs no nonce of ours: perhaps a recording.
     if (holder !== undefined && (block === undefined || !sameAddress(holder.endpoint, to))) {
       throw claimed(hello, where, what);

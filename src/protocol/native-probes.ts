@@ -114,7 +114,7 @@ export class NativeProbes {
     const suspicion = yield* this.suspicions.suspect(member, sinceMs, failure, stands);
     if (!stands()) return undefined;
     if (suspicion === undefined) {
-      this.suspicions.noteFirstTry(false);
+      this.suspicions.answered.note(false);
       this.#lives(member);
       return undefined;
     }
@@ -128,7 +128,7 @@ export class NativeProbes {
     const byDatagram = this.#question.asksByDatagram(member);
     const firstTryMs = Math.round(firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
-      this.suspicions.noteFirstTry(true);
+      this.suspicions.answered.note(true);
       // Only what answers on a session is reached again.
       if (stands() && member.status !== "one-way") this.#lives(member);
       return undefined;
@@ -138,14 +138,14 @@ export class NativeProbes {
     const failure = yield* this.#question.ask(member, firstTryMs);
     if (!stands()) return undefined;
     if (failure === undefined) {
-      this.suspicions.noteFirstTry(!byDatagram);
+      this.suspicions.answered.note(!byDatagram);
       this.#lives(member);
       return undefined;
     }
     // A connection that ended is no sign of much work.
     const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
     if (!busy || !stands()) return failure;
-    if (byDatagram) this.suspicions.noteFirstTry(false);
+    if (byDatagram) this.suspicions.answered.note(false);
     this.#lives(member);
     return undefined;
   }
@@ -174,7 +174,7 @@ export class NativeProbes {
     while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);
     if (!stands()) return undefined;
     if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
-    this.suspicions.noteFirstTry(knocks.length === 1);
+    this.suspicions.answered.note(knocks.length === 1);
     this.#lives(member);
     return undefined;
   }

@@ -1,12 +1,13 @@
 /**
  * A native node that did not answer is asked again and again, by datagram and on its session, and
  * through others, until something comes of it or enough was tried: as often as would be silent by
- * chance once in ten million times, which depends on how many first tries are answered on these
+ * chance once in a hundred million times, which depends on how many first tries are answered on these
  * links; and for longer than a busy program may block.
  *
  * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018): suspicion, local health.
  * @module
  */
+import { AnsweredShare } from "./answered-share.ts";
 import { isBusy } from "./busy.ts";
 import { type Flow, wait } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
@@ -34,11 +35,8 @@ const BUSY_SILENCE_MS = 10_000;
 /** A machine that refuses connections runs no such process, unless a firewall does. */
 const REFUSALS = 3;
 const QUICK_PAUSE_MS = 50;
-const FALSE_VERDICTS = 1e-7;
+const FALSE_VERDICTS = 1e-8;
 const SUSPICION_MS_MAX = 60_000;
-/** How fast the share of answered first tries follows what is seen. */
-const SHARE_WEIGHT = 1 / 8;
-const SHARE = { min: 0.05, max: 0.99 } as const;
 
 export interface SuspicionsParts {
   readonly kernel: Kernel;
@@ -68,26 +66,10 @@ export interface Suspicion {
 export class Suspicions {
   readonly #parts: SuspicionsParts;
   /** Of the first questions to nodes that were there. */
-  #answeredShare: number = SHARE.max;
+  readonly answered = new AnsweredShare();
 
   constructor(parts: SuspicionsParts) {
     this.#parts = parts;
-  }
-
-  /** Whether the first question to a node that turned out to be there was answered. */
-  noteFirstTry(answered: boolean): void {
-    const share = this.#answeredShare + ((answered ? 1 : 0) - this.#answeredShare) * SHARE_WEIGHT;
-    this.#answeredShare = Math.min(SHARE.max, Math.max(SHARE.min, share));
-  }
-
-  /**
-   * How many questions in a row go unanswered by a node that is there so seldom: more where links
-   * lose more.
-   *
-   * @param falseShare How often, 0 to 1.
-   */
-  tries(falseShare: number): number {
-    return Math.ceil(Math.log(falseShare) / Math.log(1 - this.#answeredShare));
   }
 
   /**
@@ -146,7 +128,11 @@ export class Suspicions {
   #lastsMs(member: Member): number {
     const { kernel, holdMs } = this.#parts;
     const silenceMs = isBusy(member, kernel.now.monotonicMs) ? BUSY_SILENCE_MS : SILENCE_MS;
-    const wantedMs = Math.max(silenceMs, this.tries(FALSE_VERDICTS) * TRY_MS, holdMs(member));
+    const wantedMs = Math.max(
+      silenceMs,
+      this.answered.tries(FALSE_VERDICTS) * TRY_MS,
+      holdMs(member),
+    );
     return Math.min(SUSPICION_MS_MAX, wantedMs);
   }
 

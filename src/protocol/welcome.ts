@@ -71,7 +71,7 @@ export class Welcome {
       alerts.raise(downgraded(hello.nodeId, from), hello.nodeId);
       throw refusals.sessionsOnly();
     }
-    const holder = this.#parts.enrolment.holderOf(hello);
+    const holder = this.#parts.enrolment.holderOf(proven);
     if (holder !== undefined) {
       this.#parts.onContested(holder);
       throw refusals.keyChanged(hello.nodeId);

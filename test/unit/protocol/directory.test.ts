@@ -89,6 +89,31 @@ describe("A node that a peer shows", () => {
     expect(core.pins.has("carol")).toBe(false);
   });
 
+  it("and that has been there keeps its name when it is gone, against what may be a recording", () => {
+    const { core, call } = meeting({ settings: { meshMax: 1, rings: 1 } });
+    const carol = carolOf();
+    core.reply(call, membersAnswer({ kind: "members", members: [shown(carol)] }));
+    const member = core.core.member("carol");
+    if (member === undefined) throw new Error("carol is not known");
+    // It has answered a PING, and never met us.
+    member.answeredMs = core.nowMs;
+    for (let ms = 0; ms < 30_000 && statusOf(core, "carol") !== "down"; ms += 100) {
+      for (const open of [...core.open]) core.reply(open, unreachable);
+      core.run(100);
+    }
+    const thief = new SessionPuppet("carol", carol.address, "another key");
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      for (const hello of carol.calls(core, MessageType.HELLO))
+        core.reply(hello, answered(thief.hello()));
+      core.run(100);
+    }
+    expect(core.core.member("carol")?.publicKey).toEqual(carol.keyPair.publicKey);
+    expect(core.pins.has("carol")).toBe(false);
+    // Its own answer, and nobody else's, has it back.
+    carol.join(core);
+    expect(core.pins.get("carol")).toEqual(carol.keyPair.publicKey);
+  });
+
   it("is pinned once it comes on a session of its own", () => {
     const { core, call } = meeting();
     const carol = carolOf();
