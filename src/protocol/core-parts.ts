@@ -182,6 +182,7 @@ export class CoreParts {
       greeting: this.#greeting,
       overlay: this.overlay,
       onBack: (member) => this.joining.meet(member),
+      tries: (falseShare) => this.liveness.tries(falseShare),
       onDoubted: (member) => this.liveness.probe(member),
     });
   }

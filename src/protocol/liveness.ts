@@ -82,7 +82,7 @@ export class Liveness {
       members,
       relays,
       joining,
-      tries: (falseShare) => this.#native.suspicions.answered.tries(falseShare),
+      tries: (falseShare) => this.tries(falseShare),
       epoch: () => this.#epoch,
     });
     this.#gossip = new Gossip({ kernel, members, joining, replication, overlay });
@@ -106,6 +106,11 @@ export class Liveness {
     this.#cancelTick();
     this.#tickDueMs = Number.POSITIVE_INFINITY;
     this.#native.rounds.stop();
+  }
+
+  /** How many questions in a row a native node that is there leaves unanswered so seldom, 0 to 1. */
+  tries(falseShare: number): number {
+    return this.#native.suspicions.answered.tries(falseShare);
   }
 
   /** Others say that they suspect these nodes. */

@@ -26,6 +26,9 @@ const LEAVER_MS = 5_000;
 /** Members that wait to be called. */
 const WAITING_MAX = 4_096;
 
+/** Of those that are there, who may be doubted by chance. */
+const FALSE_DOUBTS = 1e-4;
+
 export interface LooksParts {
   readonly kernel: Kernel;
   readonly members: Members;
@@ -33,6 +36,8 @@ export interface LooksParts {
   readonly overlay: Overlay;
   /** It answered, and was gone. */
   readonly onBack: (member: Member) => void;
+  /** How many questions in a row go unanswered so seldom, 0 to 1. */
+  readonly tries: (falseShare: number) => number;
   /** It is listed, and has not signed what it was asked to. */
   readonly onDoubted: (member: Member) => void;
 }
@@ -41,6 +46,8 @@ export class Looks {
   readonly #parts: LooksParts;
   readonly #waiting = new Set<Member>();
   readonly #lastMs = new WeakMap<Member, number>();
+  /** How often those that are listed were called in vain, one after the other. */
+  readonly #silences = new WeakMap<Member, number>();
   /** Those that are still to be called before all are called again. */
   #gone: Member[] = [];
   #far: Member[] = [];
@@ -90,7 +97,7 @@ export class Looks {
   }
 
   *#look(member: Member): Flow {
-    const { greeting, members, onBack, onDoubted } = this.#parts;
+    const { greeting, members, onBack } = this.#parts;
     // Where others reach it now, where HELLOs of it came from, where it was.
     const [elsewhere] = isPresent(member) ? [] : member.candidates;
     try {
@@ -98,19 +105,34 @@ export class Looks {
       const { endpoint } = member;
       if (endpoint === undefined || (elsewhere !== undefined && isPresent(member))) return;
       yield* greeting.greet(endpoint, member.nodeId);
+      this.#silences.delete(member);
       if (members.has(member) && !isPresent(member)) onBack(member);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
-      // Perhaps something else answers at its address. It has to answer on a session now, which
-      // nobody can fake.
-      if (!isReached(member) || !members.has(member)) return;
-      member.doubted = true;
-      onDoubted(member);
+      if (isReached(member) && members.has(member)) this.#notSigned(member, error);
     } finally {
       this.#open -= 1;
       this.#next();
     }
   }
+  /**
+   * It answers PINGs, and not this: perhaps something else is at its address. It has to answer on a
+   * session now, which nobody can fake. Over bad links silence alone says little: it is called again.
+   */
+  #notSigned(member: Member, { code }: DsnError): void {
+    const silences = code === "DSN_UNREACHABLE" ? (this.#silences.get(member) ?? 0) + 1 : 0;
+    this.#silences.set(member, silences);
+    if (silences > 0 && silences < this.#parts.tries(FALSE_DOUBTS)) {
+      this.#parts.kernel.after(AGAIN_MS, () => {
+        if (isReached(member) && this.#parts.members.has(member)) this.at(member);
+      });
+      return;
+    }
+    this.#silences.delete(member);
+    member.doubted = true;
+    this.#parts.onDoubted(member);
+  }
+
   /** It may have moved. */
   *#lookAt(member: Member, elsewhere: Address): Flow {
     const { greeting, members, onBack } = this.#parts;

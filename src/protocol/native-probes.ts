@@ -98,28 +98,44 @@ export class NativeProbes {
     const { overlay } = this.#parts;
     const byKnocks = overlay.isSparse && !member.doubted;
     const bySession = overlay.reaches(member) || member.doubted;
+    const isByDatagram = !bySession || this.#question.asksByDatagram(member);
     let failure = bySession ? yield* this.#firstTries(member, stands) : undefined;
     const isKnockDue = byKnocks && (failure !== undefined || !bySession);
-    if (isKnockDue && stands()) {
-      const hadNoSession = failure !== undefined;
-      failure = yield* this.#knocks(member, stands);
-      if (hadNoSession && failure === undefined) {
-        overlay.unfit(member);
-        this.#parts.onNoSession(member);
-      }
+    const hadNoSession = isKnockDue && failure !== undefined;
+    if (isKnockDue && stands())
+      failure = yield* this.#knocks(member, stands, hadNoSession ? KNOCKS / 2 : KNOCKS);
+    if (failure === undefined || !stands()) {
+      if (hadNoSession && stands()) this.#givesNoSession(member, sinceMs);
+      return undefined;
     }
-    if (failure === undefined || !stands()) return undefined;
     if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
     const suspicion = yield* this.suspicions.suspect(member, sinceMs, failure, stands);
     if (!stands()) return undefined;
     if (suspicion === undefined) {
-      this.suspicions.answered.note(false);
+      this.#note(member, false, isByDatagram);
+      if (hadNoSession) this.#givesNoSession(member, sinceMs);
       this.#lives(member);
       return undefined;
     }
     const { reachedByOthers = false } = suspicion;
     return { trouble: suspicion.last.trouble, sinceMs, others: settled(reachedByOthers) };
+  }
+
+  /** A neighbour that answers PINGs alone: the next one takes its place, and it has to say HELLO. */
+  #givesNoSession(member: Member, sinceMs: number): void {
+    if (member.provenMs > sinceMs) return;
+    this.#parts.overlay.unfit(member);
+    this.#parts.onNoSession(member);
+  }
+
+  /**
+   * A suspicion asks by datagram where it can: what a session brings over bad links says nothing of
+   * how many datagrams get through.
+   */
+  #note(member: Member, answered: boolean, byDatagram: boolean): void {
+    const counts = byDatagram || !this.#question.takesDatagrams(member);
+    if (counts) this.suspicions.answered.note(answered);
   }
 
   /** By datagram, then on the session. */
@@ -138,7 +154,7 @@ export class NativeProbes {
     const failure = yield* this.#question.ask(member, firstTryMs);
     if (!stands()) return undefined;
     if (failure === undefined) {
-      this.suspicions.answered.note(!byDatagram);
+      this.#note(member, !byDatagram, byDatagram);
       this.#lives(member);
       return undefined;
     }
@@ -152,14 +168,14 @@ export class NativeProbes {
 
   /**
    * In a large network a node is asked several times before anybody hears that it is silent: a
-   * suspicion makes all others ask it too.
+   * suspicion makes all others ask it too. Fewer times if it was asked on its session before.
    */
-  *#knocks(member: Member, stands: () => boolean): Flow<Unanswered | undefined> {
+  *#knocks(member: Member, stands: () => boolean, count: number): Flow<Unanswered | undefined> {
     const { kernel } = this.#parts;
     const sinceMs = kernel.now.monotonicMs;
     const answered = () => member.answeredMs > sinceMs;
     const knocks: { failure?: Unanswered | undefined }[] = [];
-    while (knocks.length < KNOCKS && !answered()) {
+    while (knocks.length < count && !answered()) {
       const knock = {};
       knocks.push(knock);
       kernel.spawn(this.#knock(member, knock));
@@ -168,7 +184,7 @@ export class NativeProbes {
     // The last one waits as long as all of them together.
     const untilMs =
       kernel.now.monotonicMs +
-      KNOCKS * KNOCK_MS +
+      count * KNOCK_MS +
       farMsOf(member) +
       LATENESS_PER_TRY * kernel.latenessMs;
     while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);

@@ -7,13 +7,13 @@
  * @module
  */
 import type { Kernel } from "./kernel.ts";
-import { isAsked, isUnanswered, type Member } from "./member.ts";
+import { isAsked, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import { placesOf } from "./places.ts";
 
 /** Of all in turn, more are asked in a round while somebody is suspect: many may have gone. */
 const TURNS_IN_TROUBLE = { min: 3, max: 8, share: 1 / 4 } as const;
-/** Besides them, members that others have shown and that have not answered anything yet. */
+/** Besides them, members that have not answered anything since they are listed. */
 const NEW_PER_ROUND = 16;
 /** Places on a ring. */
 const CIRCLE = 2 ** 32;
@@ -84,12 +84,12 @@ export class ProbeRounds {
     return 1;
   }
 
-  /** Whoever is made up must not be shown for long. */
+  /** Whoever is not there must not be shown for long. */
   #probeNew(): void {
     let left = NEW_PER_ROUND;
     for (const member of this.#members.all()) {
       if (left === 0) return;
-      if (member.probing || !isUnanswered(member) || !isAsked(member)) continue;
+      if (member.probing || !isAsked(member) || !isSilentSinceListed(member)) continue;
       left -= 1;
       this.#probe(member);
     }
@@ -110,6 +110,14 @@ export class ProbeRounds {
     }
     return undefined;
   }
+}
+
+/**
+ * Nothing has come from it since it is listed: perhaps it is made up, or was gone before. In a large
+ * network nobody else may list it, and its turn comes late.
+ */
+function isSilentSinceListed({ sinceMs, answeredMs, provenMs }: Member): boolean {
+  return answeredMs < sinceMs && provenMs < sinceMs;
 }
 
 function placeOf([place = 0]: readonly number[]): number {

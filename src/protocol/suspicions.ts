@@ -1,7 +1,7 @@
 /**
  * A native node that did not answer is asked again and again, by datagram and on its session, and
  * through others, until something comes of it or enough was tried: as often as would be silent by
- * chance once in a hundred million times, which depends on how many first tries are answered on these
+ * chance once in ten million times, which depends on how many first tries are answered on these
  * links; and for longer than a busy program may block.
  *
  * Source: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018): suspicion, local health.
@@ -35,7 +35,7 @@ const BUSY_SILENCE_MS = 10_000;
 /** A machine that refuses connections runs no such process, unless a firewall does. */
 const REFUSALS = 3;
 const QUICK_PAUSE_MS = 50;
-const FALSE_VERDICTS = 1e-8;
+const FALSE_VERDICTS = 1e-7;
 const SUSPICION_MS_MAX = 60_000;
 
 export interface SuspicionsParts {
@@ -156,7 +156,9 @@ export class Suspicions {
   *#askOnceMore(suspicion: Suspicion): Flow {
     const { member } = suspicion;
     const { question } = this.#parts;
-    if (!this.#hasSession(member)) yield* question.knock(member, SESSION_TRY_MS);
+    // A neighbour of a large network that answers, and gives no session over bad links, is there.
+    const isKnockedAt = this.#parts.overlay.isSparse && !member.doubted;
+    if (isKnockedAt) yield* question.knock(member, SESSION_TRY_MS);
     else if (question.takesDatagrams(member))
       yield* question.answersDatagram(member, SESSION_TRY_MS);
     else yield* question.ask(member, SESSION_TRY_MS);
