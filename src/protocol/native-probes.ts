@@ -114,6 +114,7 @@ export class NativeProbes {
     if (!stands()) return undefined;
     if (suspicion === undefined) {
       this.#note(member, false, isByDatagram);
+      if (bySession) this.suspicions.onSessions.note(false);
       if (hadNoSession) this.#givesNoSession(member, sinceMs);
       this.#lives(member);
       return undefined;
@@ -155,6 +156,7 @@ export class NativeProbes {
     if (!stands()) return undefined;
     if (failure === undefined) {
       this.#note(member, !byDatagram, byDatagram);
+      this.suspicions.onSessions.note(true);
       this.#lives(member);
       return undefined;
     }

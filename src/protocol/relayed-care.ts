@@ -5,6 +5,7 @@
  * Its pursuit goes on meanwhile: whatever reaches it directly ends this.
  * @module
  */
+import { AnsweredShare } from "./answered-share.ts";
 import type { Flow } from "./flow.ts";
 import type { Joining } from "./joining.ts";
 import type { Kernel } from "./kernel.ts";
@@ -25,7 +26,7 @@ export interface RelayedCareParts {
   readonly members: Members;
   readonly relays: Relays;
   readonly joining: Joining;
-  /** How many questions in a row go unanswered so seldom, 0 to 1. */
+  /** How many questions on sessions in a row go unanswered so seldom, 0 to 1. */
   readonly tries: (falseShare: number) => number;
   /** Grows at each resume of this machine. */
   readonly epoch: () => number;
@@ -37,6 +38,9 @@ export class RelayedCare {
   #turn: Member[] = [];
   /** How often each was asked in vain since it proved itself last, or became one of them. */
   readonly #vain = new WeakMap<Member, { readonly sinceMs: number; readonly count: number }>();
+
+  /** Of the questions through others to nodes that were there. */
+  readonly #answered = new AnsweredShare();
 
   constructor(parts: RelayedCareParts) {
     this.#parts = parts;
@@ -63,6 +67,7 @@ export class RelayedCare {
     const reached = yield* relays.ask(member);
     // Where those who reach it do not answer us either, they say nothing of it; nor does whatever
     // was asked before we were suspended.
+    if (reached === "reached") this.#noteReached(member);
     if (reached !== "not reached" || before !== epoch()) return;
     if (member.status !== "relayed" || kernel.isLate() || !this.#isGivenUp(member)) return;
     if (isUnproven(member)) {
@@ -73,6 +78,14 @@ export class RelayedCare {
     joining.pursue(member);
   }
 
+  /** It was there, so those before were lost. */
+  #noteReached(member: Member): void {
+    const lost = this.#vain.get(member)?.count ?? 0;
+    for (let count = 0; count < lost; count += 1) this.#answered.note(false);
+    this.#answered.note(true);
+    this.#vain.delete(member);
+  }
+
   /** Counts one more question in vain. */
   #isGivenUp(member: Member): boolean {
     const { kernel, tries } = this.#parts;
@@ -80,7 +93,8 @@ export class RelayedCare {
     const before = this.#vain.get(member);
     const count = before?.sinceMs === sinceMs ? before.count + 1 : 1;
     this.#vain.set(member, { sinceMs, count });
-    const ticks = Math.min(TICKS.max, Math.max(TICKS.min, tries(FALSE_VERDICTS)));
+    const needed = Math.max(tries(FALSE_VERDICTS), this.#answered.tries(FALSE_VERDICTS));
+    const ticks = Math.min(TICKS.max, Math.max(TICKS.min, needed));
     const aliveMs = Math.max(sinceMs, kernel.lastLateMs);
     const silentMs = kernel.now.monotonicMs - aliveMs;
     return count >= ticks && silentMs >= ticks * kernel.settings.tickMs;

@@ -65,8 +65,10 @@ export interface Suspicion {
 
 export class Suspicions {
   readonly #parts: SuspicionsParts;
-  /** Of the first questions to nodes that were there. */
+  /** Of the first questions to nodes that were there, as a suspicion asks: by datagram where it can. */
   readonly answered = new AnsweredShare();
+  /** Of those on sessions. */
+  readonly onSessions = new AnsweredShare();
 
   constructor(parts: SuspicionsParts) {
     this.#parts = parts;
