@@ -64,7 +64,7 @@ function targetOf({ target, measured, beside, unit }: Row, besideName: string): 
   if (target === undefined) return "";
   const { bound, value, than } = target;
   const text = {
-    itself: withUnit(value, unit, 0),
+    itself: withUnit(value, unit, Number.isInteger(value) ? 0 : 1),
     times: `${value} × ${besideName}`,
     more: `${withUnit(value, unit, 0)} more than ${besideName}`,
   }[than];

@@ -19,7 +19,7 @@ import type { Flow } from "./flow.ts";
 import { type ProvenHello, proveHello } from "./hello-proof.ts";
 import { downgraded, identityChanged, otherVersion } from "./identity-troubles.ts";
 import type { Kernel } from "./kernel.ts";
-import { noteProven } from "./member.ts";
+import { noteProven, noteRoundTrip } from "./member.ts";
 import type { Self } from "./self.ts";
 import { LIMITS } from "./settings.ts";
 import { printable, troubleOf } from "./troubles.ts";
@@ -161,7 +161,7 @@ export class Greeting {
     sentMs: number,
   ): void {
     const { monotonicMs, unixSeconds } = this.#parts.kernel.now;
-    member.rttMs = monotonicMs - sentMs;
+    noteRoundTrip(member, monotonicMs - sentMs);
     member.server = server;
     if (peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = peerUnixSeconds - Math.floor(unixSeconds);

@@ -101,6 +101,8 @@ export interface Member {
   seesUs: boolean | undefined;
   /** Milliseconds of the last probe or HELLO there and back. */
   rttMs: number | undefined;
+  /** The shorter of the last two: how far away it is, whatever held up a single answer. */
+  leastRttMs: number | undefined;
   /** Its clock minus ours, seconds; from the `Date` header, to about a second. */
   clockOffsetSeconds: number | undefined;
   /** Its `Server` header; an unauthenticated hint. */
@@ -160,6 +162,7 @@ export function createMember(nodeId: string, publicKey: Uint8Array, nowMs: numbe
     joinedBefore: false,
     seesUs: undefined,
     rttMs: undefined,
+    leastRttMs: undefined,
     clockOffsetSeconds: undefined,
     server: undefined,
     replica: undefined,
@@ -213,6 +216,12 @@ export function noteProven(member: Member, nowMs: number): void {
   member.vouchedMs = nowMs;
   member.busySinceMs = undefined;
   member.doubted = false;
+}
+
+/** It has answered what was asked so long ago. One that was stopped meanwhile is not far away. */
+export function noteRoundTrip(member: Member, ms: number): void {
+  member.leastRttMs = Math.min(ms, member.rttMs ?? ms);
+  member.rttMs = ms;
 }
 
 /** A node with sessions has proved itself on one just now, so it need not be asked to. */

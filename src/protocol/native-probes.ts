@@ -207,11 +207,11 @@ export class NativeProbes {
   }
 }
 
-function firstTryMsOf({ rttMs }: Member): number {
+function firstTryMsOf({ rttMs, leastRttMs }: Member): number {
   const { min, max } = FIRST_TRY_MS;
-  if (rttMs === undefined) return max;
+  if (rttMs === undefined || leastRttMs === undefined) return max;
   const usualMs = Math.min(max, Math.max(min, FIRST_TRY_ROUND_TRIPS * rttMs));
-  return Math.max(usualMs, Math.min(FAR_TRY_MS_MAX, FAR_ROUND_TRIPS * rttMs));
+  return Math.max(usualMs, Math.min(FAR_TRY_MS_MAX, FAR_ROUND_TRIPS * leastRttMs));
 }
 
 /** What it waits longer for because the node is far away. */

@@ -11,7 +11,7 @@ import { countsByDatagram, hasWorker, noteAnswer } from "./busy.ts";
 import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { type Member, noteProven, targetOf } from "./member.ts";
+import { type Member, noteProven, noteRoundTrip, targetOf } from "./member.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -97,7 +97,7 @@ export class NativeQuestion {
     noteAnswer(member, reply.payload, nowMs);
     member.answeredMs = nowMs;
     // A worker waits for its program before it answers.
-    if (member.busySinceMs === undefined) member.rttMs = nowMs - sentMs;
+    if (member.busySinceMs === undefined) noteRoundTrip(member, nowMs - sentMs);
     return reply;
   }
 
@@ -126,7 +126,7 @@ export class NativeQuestion {
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }
-    member.rttMs = nowMs - sentMs;
+    noteRoundTrip(member, nowMs - sentMs);
     member.answeredMs = nowMs;
     return undefined;
   }

@@ -10,7 +10,7 @@ import { MessageType } from "../wire/message-type.ts";
 import { PING_REQUEST } from "../wire/ping.ts";
 import { begin, type Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, noteRoundTrip } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { FailedTries } from "./native-probes.ts";
 import { PROOF_MS } from "./native-question.ts";
@@ -60,7 +60,7 @@ export class PythonProbes {
       if (!isCurrent() || !isPresent(member)) return undefined;
       const trouble = yield* this.#troubleOf(member, endpoint, reply);
       if (trouble === undefined) {
-        member.rttMs = kernel.now.monotonicMs - sentMs;
+        noteRoundTrip(member, kernel.now.monotonicMs - sentMs);
         if (reply.kind === "answer" && reply.peerUnixSeconds !== undefined) {
           member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
         }

@@ -69,7 +69,7 @@ describe("A node with a session", () => {
     expect(statusOf(core)).toBe("alive");
   });
 
-  it("that is far away is suspect once at most, until it is known how far", () => {
+  it("that is far away is suspect twice at most, until it is known how far", () => {
     const { core, bob } = withBob();
     const far: Answers = ({ ageMs, timeoutMs }) => {
       if (ageMs >= timeoutMs) return "no";
@@ -78,8 +78,24 @@ describe("A node with a session", () => {
     core.events.length = 0;
     live(core, bob, 60_000, far);
     const statuses = core.events.filter(({ name }) => name === "peer:status");
-    expect(statuses.length).toBeLessThanOrEqual(2);
+    expect(statuses.length).toBeLessThanOrEqual(4);
     expect(statusOf(core)).toBe("alive");
+  });
+
+  it("that was stopped, and answered late, is suspect as soon as ever when it falls silent", () => {
+    const { core, bob } = withBob();
+    const tookMs = () => {
+      const fromMs = core.nowMs;
+      live(core, bob, 20_000, nothing, "down");
+      expect(statusOf(core)).toBe("down");
+      return core.nowMs - fromMs;
+    };
+    live(core, bob, 3 * probeMs, fine);
+    // All that it was asked meanwhile is answered when it goes on.
+    live(core, bob, 2_000, ({ ageMs, timeoutMs }) => (ageMs >= timeoutMs ? "no" : undefined));
+    live(core, bob, 10, fine);
+    expect(statusOf(core)).toBe("alive");
+    expect(tookMs()).toBeLessThan(5_000);
   });
 
   it("is asked in every round by whoever stands before it on the ring, and by all others in turn", () => {
