@@ -5,21 +5,44 @@ const HALF_LIFE_MS = 3_000;
 /** A machine that slept is not slow: more than this does not count. */
 const MOST_MS = 1_000;
 
-/** How late timers have been lately: the worst, of which time takes half again and again. */
+/** What is said of two moments is said of the machine: one of them alone may be a pause. */
+const APART_MS = 10;
+
+/** How late timers were at one moment. */
+interface Moment {
+  readonly lateMs: number;
+  readonly atMs: number;
+}
+
+const NEVER: Moment = { lateMs: 0, atMs: Number.NEGATIVE_INFINITY };
+
+/**
+ * How late timers have been lately: the worst, of which time takes half again and again. The worst of
+ * all does not count: a machine that was stopped once, or a program that has paused, is late once.
+ */
 export class Lateness {
-  #worstMs = 0;
-  #notedMs = Number.NEGATIVE_INFINITY;
+  #worst = NEVER;
+  #second = NEVER;
 
   /** A timer fired `lateMs` after its time; times in monotonic milliseconds. */
   note(lateMs: number, nowMs: number): void {
-    if (lateMs <= USUAL_MS || lateMs < this.at(nowMs)) return;
-    this.#worstMs = Math.min(lateMs, MOST_MS);
-    this.#notedMs = nowMs;
+    if (lateMs <= USUAL_MS) return;
+    const moment = { lateMs: Math.min(lateMs, MOST_MS), atMs: nowMs };
+    if (nowMs - this.#worst.atMs < APART_MS) {
+      if (moment.lateMs > this.#worst.lateMs) this.#worst = moment;
+    } else if (moment.lateMs >= left(this.#worst, nowMs)) {
+      this.#second = this.#worst;
+      this.#worst = moment;
+    } else if (moment.lateMs >= left(this.#second, nowMs)) this.#second = moment;
   }
 
   /** Milliseconds; 0 on a machine that has time. */
   at(nowMs: number): number {
-    const leftMs = this.#worstMs * 0.5 ** ((nowMs - this.#notedMs) / HALF_LIFE_MS);
+    const leftMs = left(this.#second, nowMs);
     return leftMs < USUAL_MS ? 0 : leftMs;
   }
+}
+
+function left({ lateMs, atMs }: Moment, nowMs: number): number {
+  return lateMs * 0.5 ** ((nowMs - atMs) / HALF_LIFE_MS);
 }

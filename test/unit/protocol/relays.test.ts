@@ -96,7 +96,7 @@ describe("A node that we do not reach", () => {
 
   it("is not asked for, nor talked about, while this machine is late itself", () => {
     const { core, bob, helpers } = setUp(5);
-    core.late(800);
+    for (const ms of [800, 800]) core.late(ms);
     core.step({ kind: "session-lost", peer: bob.proven });
     for (let second = 0; second < 5; second += 1) {
       for (const call of bob.calls(core)) core.reply(call, silence);
