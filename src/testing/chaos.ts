@@ -72,6 +72,15 @@ export function runChaos(
   simulation.verify();
   checkPythons(simulation, settledMs, plan.dead);
   checkRest(simulation);
-  if (plan.liar !== undefined) checkNames(simulation, simulation.running());
+  if (plan.liar !== undefined) checkNames(simulation, simulation.running(), unmarkedBy(plan));
   return { convergedMs, digest: simulation.trace.digest() };
+}
+
+/** Those that start again without the file beside their key. */
+function unmarkedBy({ script }: ChaosPlan): Set<string> {
+  return new Set(
+    script.flatMap(({ what }) =>
+      what.kind === "restart" && what.disk === "unmarked" ? [what.node] : [],
+    ),
+  );
 }
