@@ -104,10 +104,12 @@ export class NativeProbes {
     const hadNoSession = isKnockDue && failure !== undefined;
     if (isKnockDue && stands())
       failure = yield* this.#knocks(member, stands, hadNoSession ? KNOCKS / 2 : KNOCKS);
-    if (failure === undefined || !stands()) {
-      if (hadNoSession && stands()) this.#givesNoSession(member, sinceMs);
-      return undefined;
+    if (failure === undefined && hadNoSession && stands()) {
+      // The next one takes its place, and it has to say HELLO.
+      overlay.unfit(member);
+      this.#parts.onNoSession(member);
     }
+    if (failure === undefined || !stands()) return undefined;
     if (isReached(member)) members.setStatus(member, "suspect", failure.trouble);
     this.rumours.tellAll(member);
     const suspicion = yield* this.suspicions.suspect(member, sinceMs, failure, stands);
@@ -115,19 +117,11 @@ export class NativeProbes {
     if (suspicion === undefined) {
       this.#note(member, false, isByDatagram);
       if (bySession) this.suspicions.onSessions.note(false);
-      if (hadNoSession) this.#givesNoSession(member, sinceMs);
       this.#lives(member);
       return undefined;
     }
     const { reachedByOthers = false } = suspicion;
     return { trouble: suspicion.last.trouble, sinceMs, others: settled(reachedByOthers) };
-  }
-
-  /** A neighbour that answers PINGs alone: the next one takes its place, and it has to say HELLO. */
-  #givesNoSession(member: Member, sinceMs: number): void {
-    if (member.provenMs > sinceMs) return;
-    this.#parts.overlay.unfit(member);
-    this.#parts.onNoSession(member);
   }
 
   /**

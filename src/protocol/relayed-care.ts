@@ -38,7 +38,6 @@ export class RelayedCare {
   #turn: Member[] = [];
   /** How often each was asked in vain since it proved itself last, or became one of them. */
   readonly #vain = new WeakMap<Member, { readonly sinceMs: number; readonly count: number }>();
-
   /** Of the questions through others to nodes that were there. */
   readonly #answered = new AnsweredShare();
 

@@ -21,11 +21,17 @@ function large(): { core: LoneCore; peers: SessionPuppet[] } {
 }
 
 /** Lets time pass in which the peers answer; what others are asked ends with its time-out. */
-function live(core: LoneCore, peers: readonly SessionPuppet[], ms: number): string[] {
+function live(
+  core: LoneCore,
+  peers: readonly SessionPuppet[],
+  ms: number,
+  onStep: () => void = () => undefined,
+): string[] {
   const suspected: string[] = [];
   const since = new Map<number, number>();
   for (let passed = 0; passed < ms; passed += STEP_MS) {
     core.run(STEP_MS);
+    onStep();
     for (const call of core.sent(NativeType.ALIVE)) suspected.push(...decodeAlive(call.payload));
     for (const peer of peers) {
       for (const call of peer.calls(core, NativeType.RELAY)) core.reply(call, silence);
@@ -63,5 +69,21 @@ describe("A node that others show and that never answers", () => {
     expect(core.core.member(gone.nodeId)?.status).toBe("down");
     expect(suspected).toContain(gone.nodeId);
     expect(gone.calls(core, MessageType.HELLO).length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("A neighbour in a large network", () => {
+  it("that answers PINGs while it is suspected, and gives no session, is there and no neighbour", () => {
+    const { core, peers } = large();
+    const neighbour = peers.find(({ nodeId }) => core.core.keepsSession(nodeId));
+    if (neighbour === undefined) throw new Error("there is no neighbour");
+    const others = peers.filter((peer) => peer !== neighbour);
+    const statusOf = () => core.core.member(neighbour.nodeId)?.status;
+    core.step({ kind: "session-lost", peer: neighbour.proven });
+    live(core, others, 1_500);
+    expect(statusOf()).toBe("suspect");
+    live(core, others, 3_500, () => neighbour.answerAll(core, MessageType.PING));
+    expect(statusOf()).toBe("alive");
+    expect(core.core.keepsSession(neighbour.nodeId)).toBe(false);
   });
 });
