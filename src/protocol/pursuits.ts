@@ -152,7 +152,8 @@ export class Pursuits {
     const error = yield* this.#reachAt(member, endpoint);
     if (error === "reached" || member.status === "alive") return true;
     member.reason = error;
-    if (isRefusal(error) && member.status !== "one-way") {
+    // Of one that proves itself through others, whoever is at its address says nothing.
+    if (isRefusal(error) && member.status !== "one-way" && member.status !== "relayed") {
       this.#parts.members.setStatus(member, "refused", error);
     } else {
       yield* this.#reachThroughOthers(member, error);

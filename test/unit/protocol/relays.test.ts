@@ -209,6 +209,30 @@ describe("A node that we do not reach", () => {
     expect(comings(core, "bob")).toEqual([]);
   });
 
+  it("stays listed although another node has come to its address, or something on the way", () => {
+    const { core, bob, helpers } = setUp(1);
+    const [helper] = helpers;
+    if (helper === undefined) throw new Error("no helper");
+    lose(core, bob);
+    bring(core, helper, bob);
+    expect(statusOf(core)).toBe("relayed");
+    const thief = new SessionPuppet("bob", bob.address, "another key");
+    let greeted = 0;
+    for (let passed = 0; passed < 5 * tickMs; passed += 100) {
+      core.run(100);
+      bring(core, helper, bob);
+      helper.answerCalls(core);
+      for (const call of bob.calls(core)) {
+        const isHello = call.type === MessageType.HELLO;
+        if (isHello) greeted += 1;
+        core.reply(call, isHello ? answered(thief.greetingBack(call.payload)) : unreachable);
+      }
+    }
+    expect(greeted).toBeGreaterThan(0);
+    expect(statusOf(core)).toBe("relayed");
+    expect(comings(core, "bob")).toEqual([]);
+  });
+
   it("is alive again when it is reached", () => {
     const { core, bob, helpers } = setUp(1);
     lose(core, bob);
