@@ -7,7 +7,7 @@
  * @module
  */
 import { sha256 } from "../crypto/sha256.ts";
-import { type Reply, sameAddress } from "../wire/exchange.ts";
+import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
 import { nodeIdOfHello } from "../wire/hello.ts";
 import {
   decodeIntroduce,
@@ -27,6 +27,7 @@ import {
   isPresent,
   isReached,
   type Member,
+  noteCandidate,
   SESSION_FEATURE,
   speaksNative,
   targetOf,
@@ -187,7 +188,7 @@ export class Directory {
   }
 
   *#takeInOne(entry: ReadEntry, namer: Member): Flow<Named | "news" | "known"> {
-    const { members, trust, me, greeting, onGone } = this.#parts;
+    const { members, trust, me, greeting } = this.#parts;
     const { nodeId, signed, endpoint, incarnation } = entry;
     if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return "known";
     if (endpoint === undefined) return "known";
@@ -200,14 +201,11 @@ export class Directory {
     if (known !== undefined) {
       const isSame = known.native?.incarnation === incarnation;
       if (isSame && (isPresent(known) || known.status === "left")) return "known";
-      if (known.status === "refused") return "known";
+      // Whoever refuses us may only be at a place that somebody made up.
+      if (known.status === "refused") return this.#mayBeAt(known, endpoint);
       const isNewer = known.native === undefined || entry.issued > known.native.issued;
       if (!isNewer || (isSame && this.#wasSaidBefore(known, entry.issued))) {
-        if (!isPresent(known)) {
-          if (!sameAddress(known.endpoint, endpoint)) known.candidates = [endpoint];
-          onGone(known);
-        }
-        return "known";
+        return isPresent(known) ? "known" : this.#mayBeAt(known, endpoint);
       }
     } else if (!members.mayShowInLarge(nodeId)) return "known";
     this.#verifying.add(`${nodeId} ${incarnation}`);
@@ -218,6 +216,9 @@ export class Directory {
       if (member === undefined || !speaksNative(member)) return "known";
       if (!isPresent(member) || member.status === "relayed") {
         member.helper = namer.nodeId;
+        // Nobody signs where it is: what made this up must not make us forget where it was.
+        const { endpoint: before } = member;
+        if (before !== undefined && !sameAddress(before, endpoint)) noteCandidate(member, before);
         member.endpoint = endpoint;
         tellFeatures(this.#parts.kernel, member);
         members.setStatus(member, "alive", undefined);
@@ -226,6 +227,13 @@ export class Directory {
     } finally {
       this.#verifying.delete(`${nodeId} ${incarnation}`);
     }
+  }
+
+  /** Others say that one is there which is not for us. */
+  #mayBeAt(gone: Member, endpoint: Address): "known" {
+    if (!sameAddress(gone.endpoint, endpoint)) noteCandidate(gone, endpoint);
+    this.#parts.onGone(gone);
+    return "known";
   }
 
   /**

@@ -1,6 +1,6 @@
 /** What a node knows about one other node. */
 import type { DsnError } from "../errors.ts";
-import type { Address, Target } from "../wire/exchange.ts";
+import { type Address, sameAddress, type Target } from "../wire/exchange.ts";
 import type { HelloRole } from "../wire/hello-block.ts";
 import type { Entries } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
@@ -8,6 +8,9 @@ import type { ProvenEntry } from "./held-states.ts";
 import type { NativeReplica } from "./native-replica.ts";
 import { type Places, placesOf } from "./places.ts";
 import { createPushState, createSyncState, type PushState, type SyncState } from "./push-state.ts";
+
+/** Places where a member may be, tried when it is not reached. */
+const CANDIDATES_MAX = 3;
 
 /** Our copy of the state of one owner. */
 export type Replica = PythonReplica | NativeReplica;
@@ -61,8 +64,9 @@ export interface Member {
   /** Where we call it; undefined while it has told no usable port. */
   endpoint: Address | undefined;
   /**
-   * Where HELLOs of it came from lately that are not its endpoint, newest first. Anybody can repeat
-   * a HELLO from anywhere, so they are only tried, one after the other, when it is not reached.
+   * Where else it may be, newest first: where HELLOs of it came from, where others say that it is,
+   * where it was. Anybody can repeat a HELLO from anywhere, so they are only tried, one after the
+   * other, when it is not reached.
    */
   candidates: readonly Address[];
   /** The IP address that it said HELLO from; undefined when we dialled it. */
@@ -209,6 +213,12 @@ const PRESENT: ReadonlySet<PeerStatus> = new Set([
   "one-way",
   "relayed",
 ]);
+
+/** It may be there as well. */
+export function noteCandidate(member: Member, endpoint: Address): void {
+  const others = member.candidates.filter((other) => !sameAddress(other, endpoint));
+  member.candidates = [endpoint, ...others].slice(0, CANDIDATES_MAX);
+}
 
 /** It has proved that it lives now: no recording, and nobody else, could have said that. */
 export function noteProven(member: Member, nowMs: number): void {

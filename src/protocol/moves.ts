@@ -11,12 +11,9 @@ import type { Flow } from "./flow.ts";
 import { duplicate } from "./identity-troubles.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, noteCandidate } from "./member.ts";
 import { pingMember } from "./ping-member.ts";
 import type { Pursuits } from "./pursuits.ts";
-
-/** Places that HELLOs of a member came from, tried when it is not reached. */
-const CANDIDATES_MAX = 3;
 
 export class Moves {
   readonly #parts: JoiningParts;
@@ -42,7 +39,7 @@ export class Moves {
     member.endpoint ??= endpoint;
     // Even a HELLO that is new to us may come from somebody who only passes it on.
     const elsewhere = !sameAddress(member.endpoint, endpoint);
-    if (elsewhere) this.#addCandidate(member, endpoint);
+    if (elsewhere) noteCandidate(member, endpoint);
     if (!isPresent(member)) {
       if (member.status !== "joining") this.#parts.members.setStatus(member, "joining", undefined);
       this.#pursuits.pursueNewcomer(member);
@@ -53,11 +50,6 @@ export class Moves {
       // asks for our state next; one that came before our answer would make it list a ghost.
       this.#parts.replication.pushAll();
     }
-  }
-
-  #addCandidate(member: Member, endpoint: Address): void {
-    const others = member.candidates.filter((other) => !sameAddress(other, endpoint));
-    member.candidates = [endpoint, ...others].slice(0, CANDIDATES_MAX);
   }
 
   /** D02, D09: a HELLO alone moves nobody. The node itself must answer at the new address. */

@@ -1,5 +1,6 @@
 /** Native peers show each other the signed HELLOs of all members. */
 import { describe, expect, it } from "vitest";
+import type { Reply } from "../../../src/wire/exchange.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import {
   decodeMembersAnswer,
@@ -13,6 +14,8 @@ import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, type LoneCore, NOW_SECONDS, PORT, Puppet, type Sent } from "./lone-core.ts";
 import { stranger, unreachable } from "./native.ts";
 import { membersAnswer, nodeIdOf, SessionPuppet, sessionCore } from "./session.ts";
+
+const excluded: Reply = { kind: "refused", status: 401, text: "me not in mallory's whitelist" };
 
 const V1 = NOW_SECONDS + 1;
 
@@ -328,8 +331,11 @@ describe("A node that is gone, and that others of a large network show", () => {
       core.run(100);
     }
     expect(statusOf(core, "carol")).toBe("down");
-    const show = () => bob.ask(core, NativeType.INTRODUCE, encodeIntroduce([shown(carol)]));
-    return { core, carol, show };
+    const show = (address = carol.address) => {
+      const entry = { ...shown(carol), endpoint: { address, port: PORT } };
+      bob.ask(core, NativeType.INTRODUCE, encodeIntroduce([entry]));
+    };
+    return { core, bob, carol, show };
   }
 
   it("is called, and not taken back, for what it may have said before", () => {
@@ -353,4 +359,40 @@ describe("A node that is gone, and that others of a large network show", () => {
     show();
     expect(statusOf(core, "carol")).toBe("alive");
   });
+
+  it("is called where it was as well, when the place is made up at which it was shown", () => {
+    const { core, bob, carol, show } = gone();
+    carol.issued = NOW_SECONDS + core.nowMs / 1_000;
+    show("10.9.9.9");
+    expect(statusOf(core, "carol")).toBe("alive");
+    refusedAt(core, bob, "10.9.9.9");
+    core.run(5_000);
+    expect(carol.calls(core, MessageType.HELLO).length).toBeGreaterThan(0);
+  });
+
+  it("is called where it is shown next, while the one at the first place refuses us", () => {
+    const { core, bob, carol, show } = gone();
+    carol.issued = NOW_SECONDS + core.nowMs / 1_000;
+    show("10.9.9.9");
+    refusedAt(core, bob, "10.9.9.9");
+    show("10.9.9.8");
+    core.run(5_000);
+    expect(core.sent(MessageType.HELLO).map(({ to }) => to.address)).toContain("10.9.9.8");
+    expect(statusOf(core, "carol")).toBe("refused");
+  });
+
+  /** Until carol counts as refused; nothing listens elsewhere. */
+  function refusedAt(core: LoneCore, bob: SessionPuppet, address: string): void {
+    core.step({ kind: "session-lost", peer: carolOf().proven });
+    for (let round = 0; round < 100 && statusOf(core, "carol") !== "refused"; round += 1) {
+      for (const call of [...core.open]) {
+        if (call.to.address === address) core.reply(call, excluded);
+        else if (call.to.address === bob.address && call.type !== NativeType.RELAY)
+          core.reply(call, answered(bob.answerTo(call, "me")));
+        else core.reply(call, call.type === NativeType.RELAY ? stranger : unreachable);
+      }
+      core.run(100);
+    }
+    expect(statusOf(core, "carol")).toBe("refused");
+  }
 });
