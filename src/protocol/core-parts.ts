@@ -194,7 +194,7 @@ export class CoreParts {
       greeting: this.#relayedGreeting,
       trust: this.trust,
       overlay: this.overlay,
-      onGone: (member) => this.#looks.at(member),
+      onGone: (member, isNews) => this.#looks.at(member, isNews),
       onUnlisted: (member) => this.liveness.askOnSession(member),
       onNamed: (named, namer) => this.joining.named(named, namer),
       me: this.self,

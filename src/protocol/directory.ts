@@ -53,8 +53,8 @@ export interface DirectoryParts {
   readonly greeting: RelayedGreeting;
   readonly trust: Trust;
   readonly overlay: Overlay;
-  /** Others say that a member is there, which is gone for us. */
-  readonly onGone: (member: Member) => void;
+  /** Others say that a member is there, which is gone for us; with a newer word of it, or without. */
+  readonly onGone: (member: Member, isNews: boolean) => void;
   /** Somebody does not reach a member that we do. */
   readonly onUnlisted: (member: Member) => void;
   /** They say so of nodes that have to be called. */
@@ -214,15 +214,13 @@ export class Directory {
       if (proven?.block?.features.includes(SESSION_FEATURE) !== true) return "known";
       const member = greeting.enter(proven)?.member;
       if (member === undefined || !speaksNative(member)) return "known";
-      if (!isPresent(member) || member.status === "relayed") {
-        member.helper = namer.nodeId;
-        // Nobody signs where it is: what made this up must not make us forget where it was.
-        const { endpoint: before } = member;
-        if (before !== undefined && !sameAddress(before, endpoint)) noteCandidate(member, before);
-        member.endpoint = endpoint;
-        tellFeatures(this.#parts.kernel, member);
-        members.setStatus(member, "alive", undefined);
-      }
+      if (isPresent(member) && member.status !== "relayed") return "news";
+      member.helper = namer.nodeId;
+      member.endpoint ??= endpoint;
+      // Nobody signs where it is. What answers PINGs at another place than before may be anybody.
+      if (!sameAddress(member.endpoint, endpoint)) return this.#mayBeAt(member, endpoint, true);
+      tellFeatures(this.#parts.kernel, member);
+      members.setStatus(member, "alive", undefined);
       return "news";
     } finally {
       this.#verifying.delete(`${nodeId} ${incarnation}`);
@@ -230,10 +228,10 @@ export class Directory {
   }
 
   /** Others say that one is there which is not for us. */
-  #mayBeAt(gone: Member, endpoint: Address): "known" {
+  #mayBeAt(gone: Member, endpoint: Address, isNews = false): "news" | "known" {
     if (!sameAddress(gone.endpoint, endpoint)) noteCandidate(gone, endpoint);
-    this.#parts.onGone(gone);
-    return "known";
+    this.#parts.onGone(gone, isNews);
+    return isNews ? "news" : "known";
   }
 
   /**

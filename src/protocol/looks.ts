@@ -57,11 +57,16 @@ export class Looks {
     this.#parts = parts;
   }
 
-  /** Others say that a member is there, which is gone for us. */
-  at(member: Member): void {
+  /**
+   * Others say that a member is there, which is gone for us.
+   *
+   * @param isNews They have a word of it that is newer than all that we had: it is called at once.
+   */
+  at(member: Member, isNews = false): void {
     const { monotonicMs } = this.#parts.kernel.now;
-    if (monotonicMs - (this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
-    if (member.status === "left" && monotonicMs - member.sinceMs < LEAVER_MS) return;
+    const lastMs = this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY;
+    if (!isNews && monotonicMs - lastMs < AGAIN_MS) return;
+    if (!isNews && member.status === "left" && monotonicMs - member.sinceMs < LEAVER_MS) return;
     if (this.#waiting.size < WAITING_MAX) this.#waiting.add(member);
     this.#next();
   }

@@ -137,11 +137,11 @@ export class Overlay {
     if (wasSparse && !this.#isSparse) onFull();
   }
 
-  /** Whether a node that is not there would be a neighbour if it were. */
+  /** Whether a node that is not there would be a neighbour if it were, or was until just now. */
   isMissed({ places }: Member): boolean {
     return this.#nearest.some(({ back, ahead }, ring) => {
       const distance = this.#distance(ring, places);
-      return distance < ahead || -distance >>> 0 < back;
+      return distance <= ahead || -distance >>> 0 <= back;
     });
   }
 

@@ -88,12 +88,19 @@ export class Visits {
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
       noteFailure(member, this.#parts.kernel.now.monotonicMs);
-      if (isRefusal(error)) {
+      // Whoever refuses us at its address is another while it answers on its session.
+      if (isRefusal(error) && !(yield* this.#answersOnSession(member, endpoint))) {
         this.#parts.alerts.raise(error, member.nodeId);
         this.#parts.members.setStatus(member, "refused", error);
         this.#pursuits.pursue(member);
       }
     }
+  }
+
+  *#answersOnSession(member: Member, endpoint: Address): Flow<boolean> {
+    if (!speaksNative(member)) return false;
+    const reply = yield* this.#parts.replication.exchange(member, endpoint);
+    return reply.kind === "answer";
   }
 
   /** Where it is known to be, or else where HELLOs of it came from: it may have moved. */

@@ -1,8 +1,10 @@
 /** Nodes that may have dropped us: asked before they are told, and left alone if it is in vain. */
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, LoneCore, Puppet } from "./lone-core.ts";
 import { callsTo, comings, Native, replyAll, silence, stranger } from "./native.ts";
+import { SessionPuppet, sessionCore } from "./session.ts";
 
 const AT = "10.0.0.2";
 const WRONG_KEY = "Missing or incorrect encryption key";
@@ -187,5 +189,36 @@ describe("After we stood still", () => {
     expect(callsTo(core, carol.address)).toEqual([MessageType.HELLO]);
     bob.answerCalls(core);
     expect(comings(core, "bob")).toEqual(["peer:join"]);
+  });
+});
+
+describe("A node with sessions that is greeted again, and at whose address somebody refuses us", () => {
+  /** Bob has dropped us once; what is asked at its address is refused. */
+  function refused() {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", AT).join(core);
+    core.write(["k", "v"]);
+    for (const call of bob.calls(core, NativeType.STATES)) core.reply(call, stranger);
+    core.reply(bob.call(core, MessageType.HELLO), {
+      kind: "refused",
+      status: 401,
+      text: WRONG_KEY,
+    });
+    return { core, bob, statusOf: () => core.core.member("bob")?.status };
+  }
+
+  it("is there while it answers on its session", () => {
+    const { core, bob, statusOf } = refused();
+    bob.answerCalls(core);
+    expect(statusOf()).toBe("alive");
+    expect(comings(core, "bob")).toEqual(["peer:join"]);
+    expect(core.warnings()).toEqual([]);
+  });
+
+  it("is refused when it does not", () => {
+    const { core, statusOf } = refused();
+    replyAll(core, AT, stranger);
+    expect(statusOf()).toBe("refused");
+    expect(core.warnings()).toEqual(["DSN_KEY_REFUSED"]);
   });
 });
