@@ -25,6 +25,8 @@ export class OwnSightings {
   readonly #nodeId: string;
   #leapsMs: number[] = [];
   #leaptForClock = false;
+  /** Whether we would have stepped above the clock of a Python peer, and had just moved. */
+  isLeapDue = false;
 
   constructor(kernel: Kernel, own: OwnState, alerts: Alerts, nodeId: string) {
     this.#kernel = kernel;
@@ -86,8 +88,10 @@ export class OwnSightings {
   #leapForClock(peerUnixSeconds: number | undefined): boolean {
     const target = peerUnixSeconds === undefined ? 0 : peerUnixSeconds + CLOCK_SLACK_SECONDS;
     if (this.#leaptForClock || target <= this.#own.version) return false;
-    this.#leaptForClock = true;
-    return this.#leap(target);
+    const leapt = this.#leap(target);
+    this.#leaptForClock = leapt;
+    this.isLeapDue = !leapt;
+    return leapt;
   }
 
   #leap(target: number): boolean {

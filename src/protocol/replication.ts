@@ -210,7 +210,8 @@ export class Replication {
     const first = push.heldText === undefined;
     // Of two contents refused one after the other, at most one is what it holds.
     push.heldText ??= signed.text;
-    if (again || unsure) return;
+    // What we would have done at once is done the next time.
+    if ((again && !this.#sightings.isLeapDue) || unsure) return;
     if (changed) {
       // It holds other content under a time that is not older: our clock is behind what it saw.
       if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#packet.publish();

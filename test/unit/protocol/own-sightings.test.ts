@@ -99,6 +99,19 @@ describe("A Python peer that takes our change without a word", () => {
     expect(own.version).toBeLessThan(NOW + 9_000);
   });
 
+  it("makes us step above its clock later, if we have just stepped above what others showed", () => {
+    const { own, sightings, show, pass } = setUp(NOW - 1);
+    show(NOW + 10);
+    expect(sightings.refusedAsOld(peer, NOW + 60)).toBe(false);
+    expect(sightings.isLeapDue).toBe(true);
+    pass(1_000);
+    expect(sightings.refusedAsOld(peer, NOW + 60)).toBe(true);
+    expect(own.version).toBeGreaterThan(NOW + 61);
+    expect(sightings.isLeapDue).toBe(false);
+    expect(sightings.refusedAsOld(peer, NOW + 9_000)).toBe(false);
+    expect(sightings.isLeapDue).toBe(false);
+  });
+
   it("is reported as a clock that is behind, in seconds if it told its own", () => {
     const { sightings, warned } = setUp(NOW - 1);
     sightings.refusedAsOld(peer, NOW + 60);

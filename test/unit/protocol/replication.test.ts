@@ -170,6 +170,24 @@ describe("The answer of a peer", () => {
     expect(ended.length).toBe(1);
   });
 
+  it("of nothing steps above the clock of the peer later, if we have just stepped above what others showed", () => {
+    const { core } = withAlice({ mark: 1 });
+    core.write(["k", "1"]);
+    const shown = new Puppet("me", AT).state(NOW_SECONDS + 10, '{"k": "0"}');
+    core.ask(MessageType.UPDATE, shown, AT);
+    const stepped = core.core.version;
+    expect(stepped).toBeGreaterThan(NOW_SECONDS + 10);
+    for (let ms = 0; ms < 4_000; ms += 100) {
+      for (const call of core.sent(MessageType.UPDATE)) {
+        const peerUnixSeconds = NOW_SECONDS + 60;
+        core.reply(call, { kind: "answer", payload: NOTHING, peerUnixSeconds });
+      }
+      core.run(100);
+      core.ask(MessageType.PING, Uint8Array.of(0x20), AT);
+    }
+    expect(core.core.version).toBeGreaterThan(NOW_SECONDS + 60);
+  });
+
   describe("of nothing that comes out of order raises no alarm", () => {
     /** Two UPDATEs on their way to alice: a push, and the exchange of the next round of gossip. */
     function twoUnderWay(between: (core: LoneCore) => void = () => undefined) {
