@@ -129,12 +129,26 @@ export function planChaos(seed: number): ChaosPlan {
     liar,
     closesConnections: draw.chance(0.5),
     datagrams: someNodes(draw, names, [0, 0.6, 1]),
-    script,
+    script: pythons.length > 0 ? withMarks(script) : script,
     endMs,
     dead,
     sessions: someNodes(draw, names, [0, 0.6, 1, 1]),
     rings: draw.one([0, 0, 0, 2, 3]),
   };
+}
+
+/**
+ * A Python peer tells nobody which version of a state it holds. A node whose clock was ahead keeps its
+ * mark, for nothing else may know how far it has to step.
+ */
+function withMarks(script: readonly Act[]): Act[] {
+  const ahead = new Set<string>();
+  return script.map((act) => {
+    const { what } = act;
+    if (what.kind === "clock" && what.skewSeconds > 0) ahead.add(what.node);
+    if (what.kind !== "restart" || what.disk !== "unmarked" || !ahead.has(what.node)) return act;
+    return { ...act, what: { ...what, disk: "kept" } };
+  });
 }
 
 /** None, some or all: a network may have both kinds. */
@@ -301,20 +315,4 @@ function trouble(
       return [{ atMs, what: { kind: "clock", node, skewSeconds } }];
     }
   }
-}
-
-/** The plan as lines that a person can read. */
-export function describePlan(plan: ChaosPlan): string {
-  const { seed, names, pythons, key, real, liar, endMs, dead, datagrams } = plan;
-  const head = `seed ${seed}: ${[...names, ...pythons].join(" ")}${liar === undefined ? "" : " and a liar"}, ${
-    key === undefined ? "no network key" : "a network key"
-  }, ${real ? "real" : "toy"} signatures, datagrams at ${datagrams.join(" ") || "none"}, faults end at ${Math.round(endMs)} ms${
-    dead.length === 0 ? "" : `, ${dead.join(" ")} stays dead`
-  }`;
-  const faults = plan.script.filter(({ what }) => what.kind !== "write" && what.kind !== "send");
-  const lines = faults.map(({ atMs, what }) => {
-    const { kind, ...details } = what;
-    return `  ${Math.round(atMs)} ms ${kind} ${JSON.stringify(details)}`;
-  });
-  return [head, ...lines].join("\n");
 }

@@ -5,7 +5,8 @@
  * @module distributed-state-network/testing
  */
 export { type ChaosResult, CONVERGE_CLONED_MS, CONVERGE_MS, runChaos } from "./chaos.ts";
-export { type Act, type ChaosPlan, describePlan, type Fault, planChaos } from "./chaos-plan.ts";
+export { type Act, type ChaosPlan, type Fault, planChaos } from "./chaos-plan.ts";
+export { describePlan } from "./describe-plan.ts";
 export { Liar } from "./liar.ts";
 export { formatPlan, parsePlan } from "./plan-file.ts";
 export { Promises } from "./promises.ts";
