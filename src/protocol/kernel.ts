@@ -291,7 +291,12 @@ export class Kernel {
 
   #operation<T>(resume: (result: T) => void): number {
     const operation = this.#nextId();
-    this.#operations.set(operation, resume as (result: never) => void);
+    const begunMs = this.now.monotonicMs;
+    this.#operations.set(operation, (result) => {
+      // They wait for each other, and all that comes in waits with them.
+      this.#lateness.note(this.now.monotonicMs - begunMs, this.now.monotonicMs);
+      resume(result);
+    });
     return operation;
   }
 

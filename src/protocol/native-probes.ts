@@ -175,7 +175,7 @@ export class NativeProbes {
       const knock = {};
       knocks.push(knock);
       kernel.spawn(this.#knock(member, knock));
-      yield* kernel.sleep(KNOCK_MS);
+      yield* kernel.sleep(KNOCK_MS + LATENESS_PER_TRY * kernel.latenessMs);
     }
     // The last one waits as long as all of them together.
     const untilMs =

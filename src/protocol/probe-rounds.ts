@@ -15,6 +15,7 @@ import { placesOf } from "./places.ts";
 const TURNS_IN_TROUBLE = { min: 3, max: 8, share: 1 / 4 } as const;
 /** Besides them, members that have not answered anything since they are listed. */
 const NEW_PER_ROUND = 16;
+const LATENESS_PER_ROUND = 8;
 /** Places on a ring. */
 const CIRCLE = 2 ** 32;
 
@@ -50,7 +51,9 @@ export class ProbeRounds {
 
   /** What it costs does not grow with the network. */
   #round(): void {
-    this.#schedule(this.#kernel.settings.probeMs);
+    const { latenessMs } = this.#kernel;
+    const lateMs = this.#kernel.isLate() ? LATENESS_PER_ROUND * latenessMs : 0;
+    this.#schedule(this.#kernel.settings.probeMs + lateMs);
     const present = this.#members.present().filter(isAsked);
     const asked = new Set<Member>();
     const behind = this.#behind(present);
@@ -86,7 +89,7 @@ export class ProbeRounds {
 
   /** Whoever is not there must not be shown for long. */
   #probeNew(): void {
-    let left = NEW_PER_ROUND;
+    let left = this.#kernel.roomFor(NEW_PER_ROUND);
     for (const member of this.#members.all()) {
       if (left === 0) return;
       if (member.probing || !isAsked(member) || !isSilentSinceListed(member)) continue;

@@ -61,6 +61,28 @@ describe("A node that others show and that never answers", () => {
     expect(core.faults).toEqual([]);
   });
 
+  it("is asked slowly by one that is late: answers would be late as well", () => {
+    const asked = [0, 300].map((lateMs) => {
+      const { core, peers } = large();
+      for (const ms of [lateMs, lateMs]) if (ms > 0) core.late(ms);
+      const [liar] = peers as [SessionPuppet];
+      const ghost = new SessionPuppet("ghost", "10.0.0.99");
+      const endpoint = { address: ghost.address, port: PORT };
+      const hello = ghost.greeting();
+      liar.ask(core, NativeType.INTRODUCE, encodeIntroduce([{ role: "request", hello, endpoint }]));
+      const calls = new Map<number, number>();
+      live(core, peers, 5_000, () => {
+        for (const { exchange } of ghost.calls(core, MessageType.PING)) {
+          if (!calls.has(exchange)) calls.set(exchange, core.nowMs);
+        }
+      });
+      const [firstMs = 0, ...others] = calls.values();
+      return 1 + others.filter((ms) => ms - firstMs < 600).length;
+    });
+    expect(asked[0]).toBeGreaterThanOrEqual(4);
+    expect(asked[1]).toBe(1);
+  });
+
   it("unlike one that did", () => {
     const { core, peers } = large();
     const [gone, ...others] = peers as [SessionPuppet, ...SessionPuppet[]];

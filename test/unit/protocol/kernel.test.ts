@@ -209,3 +209,22 @@ describe("Kernel", () => {
     expect(core.pick([])).toBeUndefined();
   });
 });
+
+describe("A machine whose signatures wait", () => {
+  it("is late: all that comes in waits as well", () => {
+    const core = kernel();
+    at(core, 1_000);
+    const begin = () => {
+      core.spawn(core.verify(new Uint8Array(64), "python", new Uint8Array(), new Uint8Array()));
+      const [effect] = core.takeEffects().filter(({ kind }) => kind === "verify");
+      return effect?.kind === "verify" ? effect.operation : 0;
+    };
+    for (const afterMs of [5, 5, 400, 300]) {
+      expect(core.latenessMs).toBe(0);
+      const operation = begin();
+      at(core, core.now.monotonicMs + afterMs);
+      core.finished(operation, true);
+    }
+    expect(core.latenessMs).toBeGreaterThan(250);
+  });
+});

@@ -4,6 +4,7 @@ import type { Member } from "../../../src/protocol/member.ts";
 import { Members } from "../../../src/protocol/members.ts";
 import { ProbeRounds } from "../../../src/protocol/probe-rounds.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import { beLate } from "./late.ts";
 
 const COUNT = 300;
 
@@ -63,5 +64,15 @@ describe("In a round of probes", () => {
     member.answeredMs = rounds.kernel.now.monotonicMs;
     const later = Array.from({ length: 5 }, () => rounds.second()).flat();
     expect(later.filter((nodeId) => nodeId === "late").length).toBeLessThanOrEqual(1);
+  });
+
+  it("few are asked that have just been listed, while we are late ourselves, and rounds are rarer", () => {
+    const rounds = new Rounds();
+    rounds.second();
+    beLate(rounds.kernel, 300);
+    for (let index = 0; index < 20; index += 1) rounds.list(`new${index}`);
+    const asked = [rounds.second(), rounds.second(), rounds.second()].map(({ length }) => length);
+    // One behind us, one in turn, two that are new; the next round is 1 + 8 × 0.3 s later at most.
+    expect(asked.filter((count) => count > 0)).toEqual([4]);
   });
 });
