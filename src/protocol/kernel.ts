@@ -54,6 +54,9 @@ const LATE_MS = 250;
 /** A process that is so late all the time shares its machine with too many. */
 const OVERLOADED_MS = 100;
 
+/** Signatures wait so long for each other where much is written. */
+const SIGNATURE_MS = 100;
+
 /** Two that end are worth more than sixteen that run out of time. */
 const WHILE_LATE = 2;
 
@@ -293,8 +296,9 @@ export class Kernel {
     const operation = this.#nextId();
     const begunMs = this.now.monotonicMs;
     this.#operations.set(operation, (result) => {
-      // They wait for each other, and all that comes in waits with them.
-      this.#lateness.note(this.now.monotonicMs - begunMs, this.now.monotonicMs);
+      // All that comes in waits with them.
+      const { monotonicMs } = this.now;
+      this.#lateness.note(monotonicMs - begunMs - SIGNATURE_MS, monotonicMs);
       resume(result);
     });
     return operation;
