@@ -7,7 +7,7 @@
  * @module
  */
 import { sha256 } from "../crypto/sha256.ts";
-import { type Address, type Reply, sameAddress } from "../wire/exchange.ts";
+import type { Reply } from "../wire/exchange.ts";
 import { nodeIdOfHello } from "../wire/hello.ts";
 import {
   decodeIntroduce,
@@ -19,27 +19,22 @@ import {
 } from "../wire/native-members.ts";
 import { NativeType } from "../wire/native-type.ts";
 import { isNodeId } from "../wire/node-id.ts";
-import { tellFeatures } from "./features.ts";
 import { all, type Flow } from "./flow.ts";
-import type { Kernel } from "./kernel.ts";
 import {
   isAsked,
-  isPresent,
   isReached,
   type Member,
-  noteCandidate,
   SESSION_FEATURE,
   speaksNative,
   targetOf,
 } from "./member.ts";
-import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
 import type { Named } from "./peer-lists.ts";
 import * as refusals from "./refusal.ts";
-import type { RelayedGreeting } from "./relayed-greeting.ts";
 import { LIMITS } from "./settings.ts";
 import { entriesOf, HELLOS_MAX, type ReadEntry, readEntry } from "./shown-members.ts";
-import { sameBytes, type Trust } from "./trust.ts";
+import { type Taken, TakingIn, type TakingInParts } from "./taking-in.ts";
+import { sameBytes } from "./trust.ts";
 
 const SUMMARY_BYTES = 8;
 /** Members that one list makes us look at because they are not in it. */
@@ -47,28 +42,21 @@ const UNLISTED_MAX = 3;
 /** Members of a large network that one who joins is shown: it hears of the others from them. */
 const SHOWN_MAX = 64;
 
-export interface DirectoryParts {
-  readonly kernel: Kernel;
-  readonly members: Members;
-  readonly greeting: RelayedGreeting;
-  readonly trust: Trust;
+export interface DirectoryParts extends TakingInParts {
   readonly overlay: Overlay;
-  /** Others say that a member is there, which is gone for us; with a newer word of it, or without. */
-  readonly onGone: (member: Member, isNews: boolean) => void;
   /** Somebody does not reach a member that we do. */
   readonly onUnlisted: (member: Member) => void;
   /** They say so of nodes that have to be called. */
   readonly onNamed: (named: readonly Named[], namer: Member) => void;
-  readonly me: { readonly nodeId: string; readonly incarnation: string };
 }
 
 export class Directory {
   readonly #parts: DirectoryParts;
-  /** HELLOs that are being verified, by id and incarnation. */
-  readonly #verifying = new Set<string>();
+  readonly #takingIn: TakingIn;
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts;
+    this.#takingIn = new TakingIn(parts);
   }
 
   /** Asks one native peer whom it reaches. Also tells us whether it reaches us. */
@@ -114,7 +102,7 @@ export class Directory {
 
   /** Of a large network, nobody calls all. Of a small one, whoever is shown is to be called. */
   *#take(entries: readonly ReadEntry[], namer: Member): Flow<Taken> {
-    if (this.#isLarge(entries.length)) return yield* this.#takeIn(entries, namer);
+    if (this.#isLarge(entries.length)) return yield* this.#takingIn.take(entries, namer);
     const named = yield* all(entries.map((entry) => this.#consider(entry, namer.nodeId)));
     return { isNews: named.length > 0, named: named.flat() };
   }
@@ -175,73 +163,6 @@ export class Directory {
     }
     const known = this.#parts.members.get(nodeId);
     return known?.hello !== undefined && isReached(known) && sameBytes(known.hello.bytes, hello);
-  }
-
-  /**
-   * Takes in members of a large network. They count as alive: those who showed them have seen so,
-   * and our turn to ask them will come.
-   */
-  *#takeIn(entries: readonly ReadEntry[], namer: Member): Flow<Taken> {
-    const taken = yield* all(entries.map((entry) => this.#takeInOne(entry, namer)));
-    const named = taken.flatMap((one) => (typeof one === "object" ? [one] : []));
-    return { isNews: taken.some((one) => one !== "known"), named };
-  }
-
-  *#takeInOne(entry: ReadEntry, namer: Member): Flow<Named | "news" | "known"> {
-    const { members, trust, me, greeting } = this.#parts;
-    const { nodeId, signed, endpoint, incarnation } = entry;
-    if (nodeId === me.nodeId || !isNodeId(nodeId) || !trust.admitsId(nodeId)) return "known";
-    if (endpoint === undefined) return "known";
-    const known = members.get(nodeId);
-    if (incarnation === undefined) {
-      // A node without sessions has to be called.
-      return known !== undefined && isPresent(known) ? "known" : { nodeId, endpoint };
-    }
-    if (this.#verifying.has(`${nodeId} ${incarnation}`)) return "known";
-    if (known !== undefined) {
-      const isSame = known.native?.incarnation === incarnation;
-      if (isSame && (isPresent(known) || known.status === "left")) return "known";
-      // Whoever refuses us may only be at a place that somebody made up.
-      if (known.status === "refused") return this.#mayBeAt(known, endpoint);
-      const isNewer = known.native === undefined || entry.issued > known.native.issued;
-      if (!isNewer || (isSame && this.#wasSaidBefore(known, entry.issued))) {
-        return isPresent(known) ? "known" : this.#mayBeAt(known, endpoint);
-      }
-    } else if (!members.mayShowInLarge(nodeId)) return "known";
-    this.#verifying.add(`${nodeId} ${incarnation}`);
-    try {
-      const proven = yield* greeting.shown(signed);
-      if (proven?.block?.features.includes(SESSION_FEATURE) !== true) return "known";
-      const member = greeting.enter(proven)?.member;
-      if (member === undefined || !speaksNative(member)) return "known";
-      if (isPresent(member) && member.status !== "relayed") return "news";
-      member.helper = namer.nodeId;
-      member.endpoint ??= endpoint;
-      // Nobody signs where it is. What answers PINGs at another place than before may be anybody.
-      if (!sameAddress(member.endpoint, endpoint)) return this.#mayBeAt(member, endpoint, true);
-      tellFeatures(this.#parts.kernel, member);
-      members.setStatus(member, "alive", undefined);
-      return "news";
-    } finally {
-      this.#verifying.delete(`${nodeId} ${incarnation}`);
-    }
-  }
-
-  /** Others say that one is there which is not for us. */
-  #mayBeAt(gone: Member, endpoint: Address, isNews = false): "news" | "known" {
-    if (!sameAddress(gone.endpoint, endpoint)) noteCandidate(gone, endpoint);
-    this.#parts.onGone(gone, isNews);
-    return isNews ? "news" : "known";
-  }
-
-  /**
-   * Whether the process that is gone for us may have said this while it was there: others who have
-   * not noticed yet show what it told them.
-   */
-  #wasSaidBefore(gone: Member, issued: number): boolean {
-    const { monotonicMs, unixSeconds } = this.#parts.kernel.now;
-    const goneSeconds = unixSeconds - (monotonicMs - gone.sinceMs) / 1_000;
-    return !isPresent(gone) && issued <= goneSeconds + (gone.clockOffsetSeconds ?? 0);
   }
 
   /** Who is to be called because of an entry. Nodes that are new to us are readable from now on. */
@@ -319,11 +240,4 @@ export class Directory {
     names.push(`${other.nodeId} ${other.native?.incarnation ?? ""}`);
     return sha256(new TextEncoder().encode(names.sort().join("\n"))).slice(0, SUMMARY_BYTES);
   }
-}
-
-/** What came of members that were shown to us. */
-interface Taken {
-  readonly isNews: boolean;
-  /** Those that are to be called. */
-  readonly named: Named[];
 }

@@ -373,6 +373,28 @@ describe("A node that is gone, and that others of a large network show", () => {
     expect(core.core.member("carol")?.endpoint?.address).toBe("10.9.9.9");
   });
 
+  it("is called there next, when its next process was shown elsewhere before it was missed", () => {
+    const core = sessionCore({ settings: { meshMax: 2 } });
+    const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
+    const carol = carolOf().join(core);
+    bob.answerCalls(core);
+    carol.incarnation = 2;
+    const entry = { ...shown(carol), endpoint: { address: "10.9.9.9", port: PORT } };
+    bob.ask(core, NativeType.INTRODUCE, encodeIntroduce([entry]));
+    const called = new Set<string>();
+    for (let ms = 0; ms < 10_000; ms += 100) {
+      for (const call of [...core.open]) {
+        if (call.type === MessageType.HELLO) called.add(call.to.address);
+        if (call.to.address === bob.address && call.type !== NativeType.RELAY)
+          core.reply(call, answered(bob.answerTo(call, "me")));
+        else core.reply(call, call.type === NativeType.RELAY ? stranger : unreachable);
+      }
+      core.run(100);
+    }
+    expect(statusOf(core, "carol")).toBe("down");
+    expect([...called]).toContain("10.9.9.9");
+  });
+
   it("is called where it is shown, while another refuses us where it was", () => {
     const { core, bob, carol, show } = gone();
     for (let round = 0; round < 200 && statusOf(core, "carol") !== "refused"; round += 1) {
