@@ -182,6 +182,8 @@ export class CoreParts {
       greeting: this.#greeting,
       overlay: this.overlay,
       onBack: (member) => this.joining.meet(member),
+      reachThroughOthers: (member) => this.#relays.reach(member),
+      onRelayed: (member) => this.joining.pursue(member),
       tries: (falseShare) => this.liveness.tries(falseShare),
       onDoubted: (member) => this.liveness.probe(member),
     });

@@ -8,7 +8,7 @@ const MOST_MS = 1_000;
 /** What is said of two moments is said of the machine: one of them alone may be a pause. */
 const APART_MS = 10;
 
-/** How late timers were at one moment. */
+/** How late timers or signatures were at one moment. */
 interface Moment {
   readonly lateMs: number;
   readonly atMs: number;
@@ -17,18 +17,20 @@ interface Moment {
 const NEVER: Moment = { lateMs: 0, atMs: Number.NEGATIVE_INFINITY };
 
 /**
- * How late timers have been lately: the worst, of which time takes half again and again. The worst of
+ * How late timers and signatures have been lately: the worst, of which time takes half again and again. The worst of
  * all does not count: a machine that was stopped once, or a program that has paused, is late once.
  */
 export class Lateness {
   #worst = NEVER;
   #second = NEVER;
 
-  /** A timer fired `lateMs` after its time; times in monotonic milliseconds. */
+  /** Something came `lateMs` after its time; times in monotonic milliseconds. */
   note(lateMs: number, nowMs: number): void {
     if (lateMs <= USUAL_MS) return;
     const moment = { lateMs: Math.min(lateMs, MOST_MS), atMs: nowMs };
-    if (nowMs - this.#worst.atMs < APART_MS) {
+    // What waited through the same pause is late for it as well.
+    const isSame = nowMs - lateMs < this.#worst.atMs || nowMs - this.#worst.atMs < APART_MS;
+    if (isSame) {
       if (moment.lateMs > this.#worst.lateMs) this.#worst = moment;
     } else if (moment.lateMs >= left(this.#worst, nowMs)) {
       this.#second = this.#worst;

@@ -36,6 +36,10 @@ export interface LooksParts {
   readonly overlay: Overlay;
   /** It answered, and was gone. */
   readonly onBack: (member: Member) => void;
+  /** Whether somebody else reaches it, as it has just proved to us. */
+  readonly reachThroughOthers: (member: Member) => Flow<boolean>;
+  /** Somebody does, and we do not. */
+  readonly onRelayed: (member: Member) => void;
   /** How many questions in a row go unanswered so seldom, 0 to 1. */
   readonly tries: (falseShare: number) => number;
   /** It is listed, and has not signed what it was asked to. */
@@ -46,6 +50,8 @@ export class Looks {
   readonly #parts: LooksParts;
   readonly #waiting = new Set<Member>();
   readonly #lastMs = new WeakMap<Member, number>();
+  /** The same of newer words: whoever signs one after the other must not have us call without end. */
+  readonly #lastNewsMs = new WeakMap<Member, number>();
   /** How often those that are listed were called in vain, one after the other. */
   readonly #silences = new WeakMap<Member, number>();
   /** Those that are still to be called before all are called again. */
@@ -64,9 +70,10 @@ export class Looks {
    */
   at(member: Member, isNews = false): void {
     const { monotonicMs } = this.#parts.kernel.now;
-    const lastMs = this.#lastMs.get(member) ?? Number.NEGATIVE_INFINITY;
-    if (!isNews && monotonicMs - lastMs < AGAIN_MS) return;
+    const last = isNews ? this.#lastNewsMs : this.#lastMs;
+    if (monotonicMs - (last.get(member) ?? Number.NEGATIVE_INFINITY) < AGAIN_MS) return;
     if (!isNews && member.status === "left" && monotonicMs - member.sinceMs < LEAVER_MS) return;
+    if (isNews) last.set(member, monotonicMs);
     if (this.#waiting.size < WAITING_MAX) this.#waiting.add(member);
     this.#next();
   }
@@ -104,17 +111,18 @@ export class Looks {
   *#look(member: Member): Flow {
     const { greeting, members, onBack } = this.#parts;
     // Where others reach it now, where HELLOs of it came from, where it was.
-    const [elsewhere] = isPresent(member) ? [] : member.candidates;
+    const [elsewhere] = isHere(member) ? [] : member.candidates;
     try {
       if (elsewhere !== undefined) yield* this.#lookAt(member, elsewhere);
       const { endpoint } = member;
-      if (endpoint === undefined || (elsewhere !== undefined && isPresent(member))) return;
+      if (endpoint === undefined || (elsewhere !== undefined && isHere(member))) return;
       yield* greeting.greet(endpoint, member.nodeId);
       this.#silences.delete(member);
-      if (members.has(member) && !isPresent(member)) onBack(member);
+      if (members.has(member) && !isHere(member)) onBack(member);
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
       if (isReached(member) && members.has(member)) this.#notSigned(member, error);
+      else yield* this.#throughOthers(member, error);
     } finally {
       this.#open -= 1;
       this.#next();
@@ -138,12 +146,22 @@ export class Looks {
     this.#parts.onDoubted(member);
   }
 
+  /** Who has named it may reach it where we do not. */
+  *#throughOthers(member: Member, reason: DsnError): Flow {
+    const { members, reachThroughOthers, onRelayed } = this.#parts;
+    if (isPresent(member) || member.helper === undefined) return;
+    if (!(yield* reachThroughOthers(member))) return;
+    if (!members.has(member) || isPresent(member)) return;
+    members.setStatus(member, "relayed", reason);
+    onRelayed(member);
+  }
+
   /** It may have moved. */
   *#lookAt(member: Member, elsewhere: Address): Flow {
     const { greeting, members, onBack } = this.#parts;
     try {
       yield* greeting.greet(elsewhere, member.nodeId);
-      if (!members.has(member) || isPresent(member)) return;
+      if (!members.has(member) || isHere(member)) return;
       member.endpoint = elsewhere;
       member.candidates = [];
       onBack(member);
@@ -151,6 +169,11 @@ export class Looks {
       if (!(error instanceof DsnError)) throw error;
     }
   }
+}
+
+/** It need not be looked for: not one that only others reach. */
+function isHere(member: Member): boolean {
+  return isPresent(member) && member.status !== "relayed";
 }
 
 /** It may be back: nobody else may tell us. */

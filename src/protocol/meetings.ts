@@ -16,7 +16,7 @@ import { hasCalled, isPresent, type Member, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
 import { noteFailure } from "./push-state.ts";
 import { isForgotten } from "./refusal.ts";
-import { troubleOf } from "./troubles.ts";
+import { REFUSALS, troubleOf } from "./troubles.ts";
 
 /** Who listens waits this long for the dials; they go on, but a list can be long and made up. */
 const LISTEN_MS = 5_000;
@@ -86,8 +86,7 @@ export class Meetings {
     if (speaksNative(member) && overlay.isSparse) {
       if (!members.has(member) || (isPresent(member) && member.status !== "relayed")) return;
       // Its links bring its state, and it asks for ours if it needs to.
-      members.setStatus(member, "alive", undefined);
-      tellFeatures(this.#parts.kernel, member);
+      this.#isBack(member);
       return;
     }
     const { now } = this.#parts.kernel;
@@ -121,14 +120,19 @@ export class Meetings {
 
   /** @throws {DsnError} when it has said goodbye while it was met. */
   #list(member: Member, before: PeerStatus): void {
-    const { replication, members, alerts, kernel } = this.#parts;
+    const { replication } = this.#parts;
     if (member.status === "left" && before !== "left") throw hasLeft(member);
-    members.setStatus(member, "alive", undefined);
-    alerts.clear(member.nodeId, "DSN_UNREACHABLE");
-    alerts.clear("", "DSN_NO_BOOTSTRAP");
-    tellFeatures(kernel, member);
+    this.#isBack(member);
     // Writes made while the exchange was under way.
     replication.pushAll();
+  }
+
+  #isBack(member: Member): void {
+    const { members, alerts, kernel } = this.#parts;
+    members.setStatus(member, "alive", undefined);
+    alerts.clear(member.nodeId, "DSN_UNREACHABLE", ...REFUSALS);
+    alerts.clear("", "DSN_NO_BOOTSTRAP");
+    tellFeatures(kernel, member);
   }
 
   /** @throws {DsnError} the reason why it is none. */

@@ -177,7 +177,7 @@ export class NativeProbes {
       kernel.spawn(this.#knock(member, knock));
       yield* kernel.sleep(KNOCK_MS + LATENESS_PER_TRY * kernel.latenessMs);
     }
-    // The last one waits as long as all of them together.
+    // The last one waits as long as all of them together, on a machine that has time.
     const untilMs =
       kernel.now.monotonicMs +
       count * KNOCK_MS +

@@ -25,7 +25,7 @@ export class OwnSightings {
   readonly #nodeId: string;
   #leapsMs: number[] = [];
   #leaptForClock = false;
-  /** Whether we would have stepped above the clock of a Python peer, and had just moved. */
+  /** Whether we would have stepped for the last refusal, and had just moved. */
   isLeapDue = false;
 
   constructor(kernel: Kernel, own: OwnState, alerts: Alerts, nodeId: string) {
@@ -81,12 +81,13 @@ export class OwnSightings {
    * @returns as {@link refusedAsOld}.
    */
   refusedAtFirst(peerUnixSeconds: number | undefined): boolean {
-    return this.#own.forgetful && this.#leapForClock(peerUnixSeconds);
+    return this.#leapForClock(this.#own.forgetful ? peerUnixSeconds : undefined);
   }
 
   /** Once: a peer must not be able to drive our versions ahead by its mere clock. */
   #leapForClock(peerUnixSeconds: number | undefined): boolean {
     const target = peerUnixSeconds === undefined ? 0 : peerUnixSeconds + CLOCK_SLACK_SECONDS;
+    this.isLeapDue = false;
     if (this.#leaptForClock || target <= this.#own.version) return false;
     const leapt = this.#leap(target);
     this.#leaptForClock = leapt;

@@ -210,14 +210,15 @@ export class Replication {
     const first = push.heldText === undefined;
     // Of two contents refused one after the other, at most one is what it holds.
     push.heldText ??= signed.text;
-    // What we would have done at once is done the next time.
-    if ((again && !this.#sightings.isLeapDue) || unsure) return;
+    if (again || unsure || !(changed || first)) return;
     if (changed) {
       // It holds other content under a time that is not older: our clock is behind what it saw.
       if (this.#sightings.refusedAsOld(member, reply.peerUnixSeconds)) this.#packet.publish();
-    } else if (first && this.#sightings.refusedAtFirst(reply.peerUnixSeconds)) {
-      this.#packet.publish();
-    }
+    } else if (this.#sightings.refusedAtFirst(reply.peerUnixSeconds)) this.#packet.publish();
+    if (!this.#sightings.isLeapDue) return;
+    // What we would have done at once is done the next time.
+    push.doubtful = undefined;
+    if (first) push.heldText = undefined;
   }
 
   // ---- theirs to us ---------------------------------------------------------------------------

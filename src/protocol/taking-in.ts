@@ -66,10 +66,10 @@ export class TakingIn {
       const isSame = known.native?.incarnation === incarnation;
       if (isSame && (isPresent(known) || known.status === "left")) return "known";
       // Whoever refuses us may only be at a place that somebody made up.
-      if (known.status === "refused") return this.#mayBeAt(known, endpoint);
+      if (known.status === "refused") return this.#callAt(known, endpoint);
       const isNewer = known.native === undefined || entry.issued > known.native.issued;
       if (!isNewer || (isSame && this.#wasSaidBefore(known, entry.issued))) {
-        return isPresent(known) ? "known" : this.#mayBeAt(known, endpoint);
+        return isPresent(known) ? "known" : this.#callAt(known, endpoint);
       }
     } else if (!members.mayShowInLarge(nodeId)) return "known";
     this.#verifying.add(`${nodeId} ${incarnation}`);
@@ -86,7 +86,7 @@ export class TakingIn {
         return "news";
       }
       member.helper = namer.nodeId;
-      if (isElsewhere) return this.#mayBeAt(member, endpoint, true);
+      if (isElsewhere) return this.#callAt(member, endpoint, true);
       tellFeatures(this.#parts.kernel, member);
       members.setStatus(member, "alive", undefined);
       return "news";
@@ -96,7 +96,7 @@ export class TakingIn {
   }
 
   /** Others say that one is there which is not for us. */
-  #mayBeAt(gone: Member, endpoint: Address, isNews = false): "news" | "known" {
+  #callAt(gone: Member, endpoint: Address, isNews = false): "news" | "known" {
     if (!sameAddress(gone.endpoint, endpoint)) noteCandidate(gone, endpoint);
     this.#parts.onGone(gone, isNews);
     return isNews ? "news" : "known";

@@ -200,7 +200,8 @@ export function printable(text: string): string {
   });
 }
 
-const REFUSALS: ReadonlySet<DsnErrorCode> = new Set<DsnErrorCode>([
+/** It is there, and does not let us in. */
+export const REFUSALS: ReadonlySet<DsnErrorCode> = new Set<DsnErrorCode>([
   "DSN_KEY_REFUSED",
   "DSN_KEY_UNEXPECTED",
   "DSN_VERSION_MISMATCH",

@@ -3,7 +3,7 @@
  * @module
  */
 import { DsnError } from "../errors.ts";
-import { type Address, formatAddress } from "../wire/exchange.ts";
+import { type Address, formatAddress, sameAddress } from "../wire/exchange.ts";
 import type { Flow } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
 import type { Meetings } from "./meetings.ts";
@@ -89,7 +89,13 @@ export class Visits {
       if (!(error instanceof DsnError)) throw error;
       noteFailure(member, this.#parts.kernel.now.monotonicMs);
       // Whoever refuses us at its address is another while it answers on its session.
-      if (isRefusal(error) && !(yield* this.#answersOnSession(member, endpoint))) {
+      if (!isRefusal(error) || (yield* this.#answersOnSession(member, endpoint))) return;
+      // It may have left or moved meanwhile.
+      if (
+        this.#parts.members.has(member) &&
+        isPresent(member) &&
+        sameAddress(member.endpoint, endpoint)
+      ) {
         this.#parts.alerts.raise(error, member.nodeId);
         this.#parts.members.setStatus(member, "refused", error);
         this.#pursuits.pursue(member);
@@ -100,7 +106,10 @@ export class Visits {
   *#answersOnSession(member: Member, endpoint: Address): Flow<boolean> {
     if (!speaksNative(member)) return false;
     const reply = yield* this.#parts.replication.exchange(member, endpoint);
-    return reply.kind === "answer";
+    if (reply.kind !== "answer") return false;
+    // So it lists us.
+    member.push.needsHello = false;
+    return true;
   }
 
   /** Where it is known to be, or else where HELLOs of it came from: it may have moved. */

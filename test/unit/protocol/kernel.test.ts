@@ -227,4 +227,18 @@ describe("A machine whose signatures wait", () => {
     }
     expect(core.latenessMs).toBeGreaterThan(150);
   });
+
+  it("is not, if one pause was what they waited for", () => {
+    const core = kernel();
+    at(core, 1_000);
+    core.after(100, () => undefined);
+    core.spawn(core.sign("native", new Uint8Array()));
+    const [effect] = core.takeEffects();
+    // Stopped for five seconds; the timer fires first, then what waited is signed.
+    at(core, 6_000);
+    at(core, 6_015);
+    core.finished(effect?.kind === "sign" ? effect.operation : 0, new Uint8Array(64));
+    expect(core.pending.operations).toBe(0);
+    expect(core.latenessMs).toBe(0);
+  });
 });

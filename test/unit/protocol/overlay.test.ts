@@ -127,7 +127,9 @@ describe("The overlay", () => {
     const member = view.members.get(gone) as Member;
     view.leave(gone);
     // Links follow later; it is called from now on.
-    expect(view.overlay.isMissed(member)).toBe(true);
+    for (const link of before) {
+      expect(view.overlay.isMissed(view.members.get(link) as Member), link).toBe(true);
+    }
     view.settle();
     view.settle();
     expect(view.links).not.toContain(gone);

@@ -112,6 +112,17 @@ describe("A Python peer that takes our change without a word", () => {
     expect(sightings.isLeapDue).toBe(false);
   });
 
+  it("asks for no step any more when our version has passed its clock otherwise", () => {
+    const { sightings, show, pass } = setUp(NOW - 1);
+    show(NOW + 10);
+    sightings.refusedAsOld(peer, NOW + 60);
+    expect(sightings.isLeapDue).toBe(true);
+    pass(2_000);
+    show(NOW + 1_000);
+    sightings.refusedAsOld(peer, NOW + 60);
+    expect(sightings.isLeapDue).toBe(false);
+  });
+
   it("is reported as a clock that is behind, in seconds if it told its own", () => {
     const { sightings, warned } = setUp(NOW - 1);
     sightings.refusedAsOld(peer, NOW + 60);

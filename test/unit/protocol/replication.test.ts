@@ -343,3 +343,31 @@ describe("A state that comes in", () => {
     expect(core.core.version).toBe(version);
   });
 });
+
+describe("The first state, which a Python peer refuses", () => {
+  it.each([false, true])("is set above its clock, later if we had just moved (%s)", (moved) => {
+    const core = new LoneCore("me", {});
+    core.write(["k", "1"]);
+    const alice = new Puppet("alice", AT);
+    core.ask(MessageType.HELLO, alice.hello(), AT);
+    core.ask(MessageType.UPDATE, alice.state(NOW_SECONDS, "{}"), AT);
+    // A state of ours of an earlier life is shown first.
+    const shown = new Puppet("me", AT).state(NOW_SECONDS + 10, '{"k": "0"}');
+    if (moved) core.ask(MessageType.UPDATE, shown, AT);
+    expect(core.core.version > NOW_SECONDS + 10).toBe(moved);
+    const me = { nodeId: "me", address: "10.0.0.1", port: PORT };
+    for (let ms = 0; ms < 20_000; ms += 100) {
+      for (const call of [...core.open]) {
+        const { type } = call;
+        const peerUnixSeconds = NOW_SECONDS + 60;
+        if (type === MessageType.HELLO) core.reply(call, answered(alice.hello()));
+        else if (type === MessageType.PEERS) core.reply(call, answered(alice.peers([me])));
+        else core.reply(call, { kind: "answer", payload: NOTHING, peerUnixSeconds });
+      }
+      core.run(100);
+      core.ask(MessageType.PING, Uint8Array.of(0x20), AT);
+    }
+    expect(core.core.member("alice")?.status).toBe("alive");
+    expect(core.core.version).toBeGreaterThan(NOW_SECONDS + 60);
+  });
+});

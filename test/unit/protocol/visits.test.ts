@@ -1,9 +1,11 @@
 /** Nodes that may have dropped us: asked before they are told, and left alone if it is in vain. */
 import { describe, expect, it } from "vitest";
+import { fromHex } from "../../../src/bytes/hex.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { encodeLeave, leaveSignedPart } from "../../../src/wire/native-leave.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, LoneCore, Puppet } from "./lone-core.ts";
-import { callsTo, comings, Native, replyAll, silence, stranger } from "./native.ts";
+import { answered, LoneCore, NOW_SECONDS, Puppet } from "./lone-core.ts";
+import { callsTo, comings, Native, replyAll, silence, stranger, unreachable } from "./native.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";
 
 const AT = "10.0.0.2";
@@ -220,5 +222,66 @@ describe("A node with sessions that is greeted again, and at whose address someb
     replyAll(core, AT, stranger);
     expect(statusOf()).toBe("refused");
     expect(core.warnings()).toEqual(["DSN_KEY_REFUSED"]);
+  });
+
+  it("has left when it says goodbye meanwhile, and no alarm is raised", () => {
+    const { core, bob, statusOf } = refused();
+    const statement = {
+      owner: "bob",
+      incarnation: fromHex(bob.proven.incarnation),
+      issued: NOW_SECONDS + 1_000,
+    };
+    const signature = bob.sign("native", leaveSignedPart(statement));
+    bob.ask(core, NativeType.LEAVE, encodeLeave({ ...statement, signature }));
+    expect(statusOf()).toBe("left");
+    replyAll(core, AT, unreachable);
+    expect(statusOf()).toBe("left");
+    expect(core.warnings()).toEqual([]);
+  });
+
+  it("is there when it has moved meanwhile", () => {
+    const { core, bob, statusOf } = refused();
+    const old = bob.calls(core);
+    expect(old.map(({ type }) => type)).toContain(NativeType.DIGEST);
+    const next = new SessionPuppet("bob", "10.0.0.7");
+    next.incarnation = 2;
+    next.issued = bob.issued + 10;
+    core.ask(MessageType.HELLO, next.greeting(), next.address);
+    next.answerCalls(core);
+    expect(statusOf()).toBe("alive");
+    expect(core.core.member("bob")?.endpoint?.address).toBe("10.0.0.7");
+    for (const call of old) core.reply(call, unreachable);
+    expect(statusOf()).toBe("alive");
+    expect(core.warnings()).toEqual([]);
+  });
+
+  it("is not greeted at each tick for ever while it answers on its session", () => {
+    const { core, bob, statusOf } = refused();
+    let hellos = 0;
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      for (const call of bob.calls(core, MessageType.HELLO)) {
+        hellos += 1;
+        core.reply(call, {
+          kind: "refused",
+          status: 401,
+          text: WRONG_KEY,
+        });
+      }
+      bob.answerCalls(core);
+      core.run(100);
+    }
+    expect(statusOf()).toBe("alive");
+    expect(hellos).toBeLessThanOrEqual(3);
+  });
+
+  it("is refused no more once it is met again, and the operator hears so", () => {
+    const { core, statusOf } = refused();
+    replyAll(core, AT, stranger);
+    expect(statusOf()).toBe("refused");
+    new SessionPuppet("bob", AT).join(core);
+    expect(statusOf()).toBe("alive");
+    expect(core.events.filter((event) => event.name === "warning" && event.resolved)).toHaveLength(
+      1,
+    );
   });
 });
