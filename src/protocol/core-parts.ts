@@ -295,7 +295,8 @@ export class CoreParts {
       onOtherProcess: (member) =>
         isPresent(member) ? this.joining.visit(member) : this.joining.pursue(member),
       onSuspects: (nodeIds, from) => this.liveness.hearSuspects(nodeIds, from),
-      onProved: (member, incarnation) => this.#enrolment.proved(member, incarnation),
+      onProved: (member, incarnation) =>
+        this.#enrolment.proved(member, incarnation, "on a session"),
       onAbsentPeer: (member) => this.joining.pursue(member),
     });
   }

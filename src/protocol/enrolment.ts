@@ -32,6 +32,8 @@ import { sameBytes, type Trust } from "./trust.ts";
 
 /** More live incarnations than this are not told apart. */
 const FORMER_INCARNATIONS_MAX = 8;
+/** What a process said on a session comes this much later at most, in milliseconds. */
+const LATE_WORDS_MS = 60_000;
 
 export interface Greeted {
   readonly member: Member;
@@ -80,7 +82,7 @@ export class Enrolment {
    *
    * @param how An answer signs a nonce of ours, so it is fresh whatever its clock says. One that
    *   is shown was said to somebody else: its key is not pinned.
-   * @param askedMs When the question was sent that it answers.
+   * @param askedMs When the question was sent that it answers; infinity for none.
    */
   enter(
     { hello, block, signed }: ProvenHello,
@@ -110,6 +112,9 @@ export class Enrolment {
       member.provisional = false;
       this.#trust.pin(nodeId, publicKey);
     } else if (unknown) member.provisional = this.#trust.keyOf(nodeId) === undefined;
+    if (block !== undefined && isOfEndedProcess(block, member, askedMs)) {
+      return { member, restarted: false, fresh: false };
+    }
     // What asks may be a recording: it is shown to others, so it must not hide a newer one.
     if (answersUs || isNewer(block, member)) member.hello = signed;
     // Who greets us need not get our answer: it may have given up before we read its HELLO.
@@ -117,7 +122,7 @@ export class Enrolment {
     this.#alerts.clear(nodeId, "DSN_PEER_IDENTITY_CHANGED", "DSN_VERSION_MISMATCH");
     if (block !== undefined) this.#alerts.clear(nodeId, "DSN_NATIVE_DOWNGRADE");
     if (block === undefined) return this.#enterPython(member, answersUs);
-    const greeted = this.#enterBlock(member, block, answersUs, askedMs);
+    const greeted = this.#enterBlock(member, block, answersUs);
     if (speaksNative(member) && !member.provisional) this.#trust.pinNative(nodeId);
     return greeted;
   }
@@ -149,13 +154,7 @@ export class Enrolment {
     return { member, restarted: became, fresh: false };
   }
 
-  /** @param askedMs When the question was sent that this answers; infinity for none. */
-  #enterBlock(
-    member: Member,
-    block: HelloBlock,
-    answersUs: boolean,
-    askedMs = Number.POSITIVE_INFINITY,
-  ): Greeted {
+  #enterBlock(member: Member, block: HelloBlock, answersUs: boolean): Greeted {
     const known = member.native;
     const issued = Math.max(block.issued, known?.issued ?? Number.NEGATIVE_INFINITY);
     if (!answersUs && known !== undefined && block.issued <= known.issued) {
@@ -163,16 +162,12 @@ export class Enrolment {
     }
     const incarnation = toHex(block.incarnation);
     const restarted = known !== undefined && known.incarnation !== incarnation;
-    // Its heir has shown itself while the answer was under way: whoever gave it has ended.
-    if (restarted && askedMs < member.incarnationMs && block.issued < known.issued) {
-      return { member, restarted: false, fresh: false };
-    }
     if (known?.incarnation !== incarnation) member.incarnationMs = this.#kernel.now.monotonicMs;
     if (restarted) {
       resetPush(member);
       if (member.replica?.kind === "native") member.replica.orphan();
     }
-    if (answersUs) this.proved(member, incarnation);
+    if (answersUs) this.proved(member, incarnation, "answers us");
     const addresses = block.addresses.filter(
       ({ address, port }) => isHostAddress(address) && isPort(port),
     );
@@ -193,22 +188,42 @@ export class Enrolment {
 
   /**
    * The process has answered us, or has proved itself on a session. Nothing else counts: recordings
-   * bring back incarnations that have long ended.
+   * bring back incarnations that have long ended. What comes on a session may be as late as a
+   * connection holds it up, which for a while says nothing of a process whose heir is there.
    */
-  proved(member: Member, incarnation: string): void {
-    const { nodeId, provenIncarnation: last, formerIncarnations } = member;
+  proved(member: Member, incarnation: string, how: "answers us" | "on a session"): void {
+    const { nodeId, provenIncarnation: last, formerIncarnations: formers } = member;
     if (last === incarnation) return;
-    if (formerIncarnations.includes(incarnation)) this.#alerts.raise(turnsTaken(member), nodeId);
+    const nowMs = this.#kernel.now.monotonicMs;
+    const former = formers.find((one) => one.incarnation === incarnation);
+    if (former !== undefined) {
+      if (how === "on a session" && nowMs - former.sinceMs < LATE_WORDS_MS) return;
+      this.#alerts.raise(turnsTaken(member), nodeId);
+    }
     member.provenIncarnation = incarnation;
-    member.formerIncarnations = [...formerIncarnations, ...(last === undefined ? [] : [last])]
-      .filter((former) => former !== incarnation)
-      .slice(-FORMER_INCARNATIONS_MAX);
+    member.formerIncarnations = [
+      ...formers.filter((one) => one !== former),
+      ...(last === undefined ? [] : [{ incarnation: last, sinceMs: nowMs }]),
+    ].slice(-FORMER_INCARNATIONS_MAX);
   }
 }
 
 /** Whether a HELLO says more than the one that a member is known by. */
 function isNewer(block: HelloBlock | undefined, { native }: Member): boolean {
   return native === undefined || (block !== undefined && block.issued > native.issued);
+}
+
+/**
+ * Whether its heir has shown itself while the answer was under way: whoever gave it has ended. Its
+ * clock says nothing, as that of the heir may have been set back; and if it is the heir of the heir,
+ * it answers the next question as well.
+ */
+function isOfEndedProcess(
+  { incarnation }: HelloBlock,
+  { native, incarnationMs }: Member,
+  askedMs: number,
+): boolean {
+  return askedMs < incarnationMs && native?.incarnation !== toHex(incarnation);
 }
 
 function turnsTaken({ nodeId, endpoint, source }: Member): DsnError {

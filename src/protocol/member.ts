@@ -53,6 +53,14 @@ export interface SignedHello {
   readonly bytes: Uint8Array;
 }
 
+/** A process that another one of the same node has replaced. */
+export interface FormerIncarnation {
+  /** Random per process, as hex. */
+  readonly incarnation: string;
+  /** Monotonic ms at which another one proved itself. */
+  readonly sinceMs: number;
+}
+
 /** One other node, as a core knows it. For reading: only the core may change it. */
 export interface Member {
   /** Its id. */
@@ -81,8 +89,8 @@ export interface Member {
   incarnationMs: number;
   /** The last incarnation that answered us itself. */
   provenIncarnation: string | undefined;
-  /** Those that did before it, newest last: one that returns is a second live copy. */
-  formerIncarnations: string[];
+  /** Those that did before another, newest last: one that returns is a second live copy. */
+  formerIncarnations: FormerIncarnation[];
   /** Monotonic ms of its last fresh, signed word to us. */
   heardMs: number;
   /** Monotonic ms of its last answer that can be no recording; only native peers give any. */

@@ -35,14 +35,14 @@ export class Native extends Puppet {
     return this.nativeHello({ incarnation: this.incarnation, issued: this.#issued });
   }
 
-  /** Its answer to a HELLO of the core. */
-  greetingBack(call: Sent): Uint8Array {
+  /** Its answer to a HELLO of the core, from a clock that is so far ahead of its others. */
+  greetingBack(call: Sent, aheadSeconds = 0): Uint8Array {
     this.#issued += 1;
     const { incarnation } = this;
     const answers = nonceOf(call.payload);
     return this.nativeHello({
       incarnation,
-      issued: this.#issued,
+      issued: this.#issued + aheadSeconds,
       role: "answer",
       answered: answers,
     });

@@ -89,6 +89,24 @@ describe("A native newcomer", () => {
     expect(core.core.member("bob")?.provenIncarnation).toBe(bob.proven.incarnation);
   });
 
+  it("whose heir is there may still be heard on its session; a minute later it is a second one", () => {
+    const core = sessionCore();
+    const bob = new SessionPuppet("bob", "10.0.0.2");
+    for (const [incarnation, waitMs, warned] of [
+      [1, 0, []],
+      [2, 1_500, []],
+      [1, 58_000, []],
+      [2, 2_100, []],
+      [1, 0, ["DSN_DUPLICATE_IDENTITY"]],
+    ] as const) {
+      bob.incarnation = incarnation;
+      core.ask(MessageType.HELLO, bob.greeting(), bob.address);
+      bob.ask(core, NativeType.ALIVE, new Uint8Array());
+      expect(core.warnings(), `process ${incarnation}`).toEqual(warned);
+      core.nowMs += waitMs;
+    }
+  });
+
   it("with sessions that begins none is greeted half a second later", () => {
     const core = sessionCore();
     const bob = new SessionPuppet("bob", "10.0.0.2");
