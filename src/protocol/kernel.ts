@@ -3,7 +3,6 @@
  *
  * @module
  */
-import TinyQueue from "tinyqueue";
 import type { SignatureScheme } from "../crypto/signatures.ts";
 import type { Reply, Target } from "../wire/exchange.ts";
 import type { AnyType } from "../wire/native-type.ts";
@@ -12,13 +11,7 @@ import { type Flow, run, wait } from "./flow.ts";
 import type { Effect, Instant } from "./input.ts";
 import { Lateness } from "./lateness.ts";
 import { requestTimeoutMs, type Settings } from "./settings.ts";
-
-interface Timer {
-  readonly at: number;
-  /** Breaks ties, so that timers of one moment fire in the order they were set. */
-  readonly order: number;
-  fire: (() => void) | undefined;
-}
+import { Timers } from "./timers.ts";
 
 export interface KernelOptions {
   readonly settings: Settings;
@@ -77,7 +70,7 @@ export class Kernel {
   #lastId = 0;
   readonly #replies = new Map<number, Expected>();
   readonly #operations = new Map<number, (result: never) => void>();
-  readonly #timers = new TinyQueue<Timer>([], (a, b) => a.at - b.at || a.order - b.order);
+  readonly #timers = new Timers();
 
   constructor(options: KernelOptions) {
     this.settings = options.settings;
@@ -230,7 +223,7 @@ export class Kernel {
     return {
       replies: this.#replies.size,
       operations: this.#operations.size,
-      timers: this.#timers.length,
+      timers: this.#timers.size,
     };
   }
 
@@ -238,17 +231,12 @@ export class Kernel {
 
   /** When the next timer is due, or `undefined`. The node steps `wake` then. */
   get wakeAt(): number | undefined {
-    while (this.#timers.peek()?.fire === undefined && this.#timers.length > 0) this.#timers.pop();
-    return this.#timers.peek()?.at;
+    return this.#timers.nextMs;
   }
 
   /** Calls `fire` after `ms`; returns what cancels it. */
   after(ms: number, fire: () => void): () => void {
-    const timer: Timer = { at: this.now.monotonicMs + ms, order: this.#nextId(), fire };
-    this.#timers.push(timer);
-    return () => {
-      timer.fire = undefined;
-    };
+    return this.#timers.set(this.now.monotonicMs + ms, fire);
   }
 
   *sleep(ms: number): Flow {
@@ -277,7 +265,7 @@ export class Kernel {
       if (due === undefined || due > nowMs) return;
       if (nowMs - due > LATE_MS) this.lastLateMs = nowMs;
       this.#lateness.note(nowMs - due, nowMs);
-      this.#timers.pop()?.fire?.();
+      this.#timers.fireNext();
     }
   }
 

@@ -60,6 +60,8 @@ export interface Suspicion {
   /** Of the last round through others; undefined while the first is under way. */
   reachedByOthers: boolean | undefined;
   over: boolean;
+  /** Those of its flows that sleep; its end wakes them, so that nothing of it is left over. */
+  readonly sleepers: Set<() => void>;
   readonly end: (answered: boolean) => void;
 }
 
@@ -94,9 +96,11 @@ export class Suspicions {
         refusals: first.refused ? 1 : 0,
         reachedByOthers: undefined,
         over: false,
+        sleepers: new Set(),
         end: (answered) => {
           if (suspicion.over) return;
           suspicion.over = true;
+          for (const wake of suspicion.sleepers) wake();
           resume(answered ? undefined : suspicion);
         },
       };
@@ -104,18 +108,19 @@ export class Suspicions {
       kernel.spawn(this.#askOthers(suspicion));
       kernel.spawn(this.#askOnSession(suspicion));
       kernel.spawn(this.#askOften(suspicion));
-      this.#awaitVerdict(suspicion);
+      kernel.spawn(this.#awaitVerdict(suspicion));
     });
   }
 
   /** Silence is a verdict when it has lasted, and we were there to hear. */
-  #awaitVerdict(suspicion: Suspicion): void {
+  *#awaitVerdict(suspicion: Suspicion): Flow {
     const { kernel } = this.#parts;
     const { member, sinceMs } = suspicion;
-    const lastsMs = this.#lastsMs(member);
-    // A machine that is late itself hears late.
-    const dueMs = Math.max(sinceMs, kernel.lastLateMs) + lastsMs;
-    kernel.after(Math.max(0, dueMs - kernel.now.monotonicMs), () => {
+    for (;;) {
+      const lastsMs = this.#lastsMs(member);
+      // A machine that is late itself hears late.
+      const dueMs = Math.max(sinceMs, kernel.lastLateMs) + lastsMs;
+      yield* this.#sleep(suspicion, Math.max(0, dueMs - kernel.now.monotonicMs));
       if (this.#isOver(suspicion)) return;
       const heardMs = Math.max(sinceMs, kernel.lastLateMs);
       const onTime = kernel.now.monotonicMs - heardMs >= lastsMs && !kernel.isLate();
@@ -123,7 +128,21 @@ export class Suspicions {
       const isLong = kernel.now.monotonicMs - sinceMs >= SUSPICION_MS_MAX;
       const isDue = (onTime || isLong) && suspicion.reachedByOthers !== undefined;
       if (isDue) suspicion.end(false);
-      else kernel.after(TRY_MS, () => this.#awaitVerdict(suspicion));
+      yield* this.#sleep(suspicion, TRY_MS);
+    }
+  }
+
+  /** Until then, or until the suspicion has ended. */
+  *#sleep({ over, sleepers }: Suspicion, ms: number): Flow {
+    if (over) return;
+    yield* wait<void>((resume) => {
+      const wake = () => {
+        cancel();
+        sleepers.delete(wake);
+        resume();
+      };
+      const cancel = this.#parts.kernel.after(ms, wake);
+      sleepers.add(wake);
     });
   }
 
@@ -151,7 +170,7 @@ export class Suspicions {
     while (!this.#isOver(suspicion)) {
       // Where nothing listens, asking more often brings no more.
       if (suspicion.refusals === 0) kernel.spawn(this.#askOnceMore(suspicion));
-      yield* kernel.sleep(TRY_MS + LATENESS_PER_TRY * kernel.latenessMs);
+      yield* this.#sleep(suspicion, TRY_MS + LATENESS_PER_TRY * kernel.latenessMs);
     }
   }
 
@@ -168,12 +187,12 @@ export class Suspicions {
   }
 
   *#askOnSession(suspicion: Suspicion): Flow {
-    const { kernel, question } = this.#parts;
+    const { question } = this.#parts;
     const { member } = suspicion;
     for (;;) {
       // A connection that ended under a question says nothing yet, and costs no waiting.
       const isQuick = suspicion.last.quick && suspicion.refusals < REFUSALS;
-      yield* kernel.sleep(isQuick ? QUICK_PAUSE_MS : TRY_MS);
+      yield* this.#sleep(suspicion, isQuick ? QUICK_PAUSE_MS : TRY_MS);
       if (this.#isOver(suspicion)) return;
       const failure = this.#hasSession(member)
         ? yield* question.ask(member, SESSION_TRY_MS)
@@ -202,11 +221,11 @@ export class Suspicions {
   }
 
   *#askOthers(suspicion: Suspicion): Flow {
-    const { kernel, relays, rumours } = this.#parts;
+    const { relays, rumours } = this.#parts;
     while (!this.#isOver(suspicion)) {
       suspicion.reachedByOthers = yield* relays.reach(suspicion.member);
       if (this.#isOver(suspicion) || this.#endIfRefused(suspicion)) return;
-      yield* kernel.sleep(ROUND_MS);
+      yield* this.#sleep(suspicion, ROUND_MS);
       if (!this.#isOver(suspicion)) rumours.tellSome(suspicion.member);
     }
   }

@@ -8,8 +8,6 @@ import type { Simulation } from "./simulation.ts";
 
 /** Timers per member at rest: probe, pursuit, tick, bootstrap. */
 const TIMERS_PER_MEMBER_MAX = 6;
-/** Beside a liar: nodes that it has made up, and that were just found to be nobody. */
-const GHOSTS_PASSING = 12;
 /** Of the nodes that a liar makes up, those that a node knows at once: they come faster than they go. */
 const INVENTED_KNOWN_MAX = 150;
 
@@ -37,8 +35,7 @@ export function checkRest(simulation: Simulation): void {
   for (const node of simulation.running()) {
     checkDatagramsAtRest(simulation, node);
     const { replies, operations, timers } = node.core.pending;
-    const ghosts = simulation.invented.size > 0 ? GHOSTS_PASSING : 0;
-    const members = node.core.members().length + 2 + ghosts;
+    const members = node.core.members().length + 2;
     const many = `${node.name} at rest waits for ${replies} replies, ${operations} signatures, ${timers} timers, ${node.unanswered} requests with ${members} members`;
     const tooMany =
       replies > 4 * members ||

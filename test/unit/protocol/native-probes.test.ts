@@ -55,6 +55,17 @@ function live(core: LoneCore, bob: SessionPuppet, ms: number, answers: Answers, 
 
 const fine: Answers = () => "yes";
 
+/** Each first question is lost, and the second answered. */
+function loseFirsts(core: LoneCore, bob: SessionPuppet): void {
+  let count = 0;
+  live(core, bob, 40 * tickMs, (call) => {
+    if (call.type !== NativeType.ALIVE || call.timeoutMs > 500) return "yes";
+    count += 1;
+    return nothing(call);
+  });
+  expect(count).toBeGreaterThan(30);
+}
+
 const notFound: Reply = { kind: "refused", status: 404, text: "" };
 
 describe("A node with a session", () => {
@@ -330,16 +341,8 @@ describe("A node with a session", () => {
   it("is tried the longer, the more of the first tries are lost", () => {
     const lasts = (lossy: boolean) => {
       const { core, bob } = withBob();
-      let count = 0;
-      // Each first question is lost, and the second answered.
-      const answers: Answers = (call) => {
-        if (call.type !== NativeType.ALIVE || !lossy) return "yes";
-        if (call.timeoutMs > 500) return "yes";
-        count += 1;
-        return nothing(call);
-      };
-      live(core, bob, 40 * tickMs, answers);
-      if (lossy) expect(count).toBeGreaterThan(30);
+      if (lossy) loseFirsts(core, bob);
+      else live(core, bob, 40 * tickMs, fine);
       live(core, bob, 60_000, nothing, "suspect");
       return live(core, bob, 120_000, nothing, "down");
     };
@@ -347,5 +350,14 @@ describe("A node with a session", () => {
     const bad = lasts(true);
     expect(good).toBeLessThan(4_000);
     expect(bad).toBeGreaterThan(2 * good);
+  });
+
+  it("that was suspected and answers leaves nothing that waits for a verdict on it", () => {
+    const { core, bob } = withBob();
+    const { timers } = core.core.pending;
+    loseFirsts(core, bob);
+    live(core, bob, 2_000, fine);
+    expect(statusOf(core)).toBe("alive");
+    expect(core.core.pending.timers).toBeLessThanOrEqual(timers + 2);
   });
 });
