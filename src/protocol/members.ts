@@ -9,6 +9,17 @@ import { LIMITS } from "./settings.ts";
 
 /** A node that did not prove to exist is not shown for so long because others say that it does. */
 const UNPROVEN_MS = 60_000;
+/** It is called meanwhile, later and later: it may only have been slow. */
+const CALLED_AGAIN_MS = 3_000;
+
+/** Of an id that others told us of in vain; monotonic ms. */
+interface InVain {
+  /** Until then it is not shown. */
+  readonly untilMs: number;
+  /** From then on it may be called. */
+  callMs: number;
+  pauseMs: number;
+}
 
 /** Of a full table, what nodes that never were there may take from those that were. */
 const NEVER_THERE_SHARE = 1 / 4;
@@ -16,8 +27,8 @@ const NEVER_THERE_SHARE = 1 / 4;
 export class Members {
   readonly #kernel: Kernel;
   readonly #byId = new Map<string, Member>();
-  /** Ids that others told us of in vain, and until when they are not shown; monotonic ms. */
-  readonly #unproven = new Map<string, number>();
+  /** By id. */
+  readonly #unproven = new Map<string, InVain>();
   /** Changes whenever the list of present members does; signed lists are cached by it. */
   revision = 0;
   /** How many had never answered, when that was counted last. */
@@ -75,7 +86,12 @@ export class Members {
     this.remove(member);
     const { nodeId } = member;
     this.#unproven.delete(nodeId);
-    this.#unproven.set(nodeId, this.#kernel.now.monotonicMs + UNPROVEN_MS);
+    const { monotonicMs } = this.#kernel.now;
+    this.#unproven.set(nodeId, {
+      untilMs: monotonicMs + UNPROVEN_MS,
+      callMs: monotonicMs + CALLED_AGAIN_MS,
+      pauseMs: CALLED_AGAIN_MS,
+    });
     const [oldest] = this.#unproven.keys();
     if (this.#unproven.size > LIMITS.membersMax && oldest !== undefined) {
       this.#unproven.delete(oldest);
@@ -108,9 +124,31 @@ export class Members {
     return this.#counted.unanswered;
   }
 
+  /** Whether it is worth asking for a node that we do not know: to show it, or to call it. */
+  mayHearOf(nodeId: string): boolean {
+    return this.mayShowInLarge(nodeId) || this.#isCallDue(nodeId);
+  }
+
+  /**
+   * Whether a node that may not be shown is to be called now. It has a place in the table once it
+   * answers.
+   */
+  takeCall(nodeId: string): boolean {
+    const inVain = this.#unproven.get(nodeId);
+    if (inVain === undefined || !this.#isCallDue(nodeId)) return false;
+    inVain.pauseMs *= 2;
+    inVain.callMs = this.#kernel.now.monotonicMs + inVain.pauseMs;
+    return true;
+  }
+
+  #isCallDue(nodeId: string): boolean {
+    const callMs = this.#unproven.get(nodeId)?.callMs ?? Number.POSITIVE_INFINITY;
+    return this.#wasInVain(nodeId) && callMs <= this.#kernel.now.monotonicMs;
+  }
+
   #wasInVain(nodeId: string): boolean {
-    const untilMs = this.#unproven.get(nodeId);
-    return untilMs !== undefined && untilMs > this.#kernel.now.monotonicMs;
+    const untilMs = this.#unproven.get(nodeId)?.untilMs ?? Number.NEGATIVE_INFINITY;
+    return untilMs > this.#kernel.now.monotonicMs;
   }
 
   /** True while `member` is the record in use for its id. */

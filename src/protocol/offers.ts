@@ -112,9 +112,7 @@ export class Offers {
       const member = this.#parts.members.get(owner);
       if (owner === this.#parts.nodeId) return [];
       if (member === undefined) {
-        return this.#parts.members.mayShowInLarge(owner)
-          ? [{ owner, held: 0, wants: "member" }]
-          : [];
+        return this.#parts.members.mayHearOf(owner) ? [{ owner, held: 0, wants: "member" }] : [];
       }
       const held = versionHeld(member);
       const lacks = isPresent(member) && speaksNative(member) && provenVersion(member) < version;

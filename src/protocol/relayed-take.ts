@@ -57,7 +57,7 @@ export class RelayedTake {
     const owner = members.get(item.owner);
     if (owner === undefined) {
       // Nobody is asked for what could not be taken: it comes up again.
-      const wants = members.mayShowInLarge(item.owner) ? "member" : "nothing";
+      const wants = members.mayHearOf(item.owner) ? "member" : "nothing";
       return [{ owner: item.owner, held: 0, wants }];
     }
     const isSought = !isPresent(owner) && this.#parts.seeks(owner);

@@ -71,7 +71,9 @@ export class TakingIn {
       if (!isNewer || (isSame && this.#wasSaidBefore(known, entry.issued))) {
         return isPresent(known) ? "known" : this.#callAt(known, endpoint);
       }
-    } else if (!members.mayShowInLarge(nodeId)) return "known";
+    } else if (!members.mayShowInLarge(nodeId)) {
+      return members.takeCall(nodeId) ? { nodeId, endpoint } : "known";
+    }
     this.#verifying.add(`${nodeId} ${incarnation}`);
     try {
       const proven = yield* greeting.shown(signed);
