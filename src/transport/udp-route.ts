@@ -11,6 +11,8 @@ import type { UdpPath } from "./udp-path.ts";
 const ELSEWHERE_MS = 60_000;
 /** HTTP is used at least this often, in milliseconds: less than idle connections live. */
 const KEEP_HTTP_MS = 45_000;
+/** A peer without time answers no datagram for seconds, and yet HTTP: that is no firewall. */
+const DOUBTED_MS = 15_000;
 const PING = { type: MessageType.PING, payload: PING_REQUEST };
 const PING_OPTIONS: RequestOptions = { timeoutMs: 5_000, answerBytesMax: 4_096 };
 
@@ -30,8 +32,8 @@ export class UdpRoute {
   readonly #context: UdpRouteContext;
   /** Until when a type goes over HTTP, because answers to it do not fit; milliseconds. */
   readonly #elsewhereUntilMs = new Map<MessageType, number>();
-  /** Datagrams did not pass, and have been tried again since HTTP works. */
-  #doubted = false;
+  /** Since when datagrams do not pass although HTTP works; they have been tried again since. */
+  #doubtedMs: number | undefined;
   /** It was told that datagrams do not pass. */
   #told = false;
   #httpMs: number;
@@ -64,7 +66,7 @@ export class UdpRoute {
         this.#askOverHttp(message, { ...options, timeoutMs }, onReply);
         return;
       }
-      if (reply.kind !== "failed") this.#doubted = false;
+      if (reply.kind !== "failed") this.#doubtedMs = undefined;
       if (this.#told && reply.kind !== "failed") {
         this.#told = false;
         onDatagrams(true);
@@ -76,7 +78,7 @@ export class UdpRoute {
   /** A peer is invited when HTTP works: if datagrams do not pass then, it is their way. */
   noteHttp(reply: Reply): void {
     if (reply.kind === "failed") {
-      this.#doubted = false;
+      this.#doubtedMs = undefined;
       if (reply.reason === "unreachable") this.path.reset();
       if (reply.reason === "no-answer") this.path.excuse();
       return;
@@ -88,12 +90,13 @@ export class UdpRoute {
 
   /** The peer may have been stopped until now: the way is tried again before it is called blocked. */
   #doubt(): void {
-    if (this.#doubted) {
+    const nowMs = this.#context.monotonicMs();
+    if (this.#doubtedMs === undefined) {
+      this.#doubtedMs = nowMs;
+      this.path.reset();
+    } else if (nowMs - this.#doubtedMs >= DOUBTED_MS) {
       this.#told = true;
       this.#context.onDatagrams(false);
-    } else {
-      this.#doubted = true;
-      this.path.reset();
     }
   }
 

@@ -235,6 +235,19 @@ describe("Datagrams first", () => {
     expect(scene.told).toEqual(["peer.example: do not pass"]);
   });
 
+  it("says nothing of a peer that has no time for datagrams for ten seconds", async () => {
+    const scene = new Scene();
+    scene.pair.fate = dropped;
+    scene.carrier.speaksDatagrams(scene.to, true);
+    for (let second = 0; second < 40; second++) {
+      if (second === 10) scene.pair.fate = () => 1;
+      await scene.ask();
+      await pass(1_000);
+    }
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    expect(scene.told).toEqual([]);
+  });
+
   it("says nothing of a peer that HTTP does not reach either, nor when it is back", async () => {
     const scene = new Scene();
     await scene.connect();
