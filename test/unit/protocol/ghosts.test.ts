@@ -61,6 +61,45 @@ describe("A node that others show and that never answers", () => {
     expect(core.faults).toEqual([]);
   });
 
+  it("is called when it is shown again, later and later, and listed once it answers", () => {
+    const { core, peers } = large();
+    const [namer] = peers as [SessionPuppet];
+    const slow = new SessionPuppet("slow", "10.0.0.99");
+    const endpoint = { address: slow.address, port: PORT };
+    const show = () => {
+      const hello = slow.greeting();
+      namer.ask(
+        core,
+        NativeType.INTRODUCE,
+        encodeIntroduce([{ role: "request", hello, endpoint }]),
+      );
+    };
+    show();
+    live(core, peers, 12_000);
+    const goneMs = core.nowMs;
+    const calledMs: number[] = [];
+    const wasCalled = new Set<number>();
+    let steps = 0;
+    const showOften = () => {
+      steps += 1;
+      if (steps % 8 === 0) show();
+    };
+    live(core, peers, 40_000, () => {
+      showOften();
+      for (const { exchange } of slow.calls(core, MessageType.HELLO)) {
+        if (!wasCalled.has(exchange)) calledMs.push(core.nowMs - goneMs);
+        wasCalled.add(exchange);
+      }
+      expect(core.core.member("slow"), `at ${core.nowMs - goneMs} ms`).toBeUndefined();
+    });
+    expect(calledMs.length).toBeGreaterThanOrEqual(3);
+    expect(calledMs.length).toBeLessThanOrEqual(5);
+    expect(calledMs[0]).toBeLessThan(1_000);
+    live(core, [...peers, slow], 3_000, showOften);
+    expect(core.core.member("slow")?.status).toBe("alive");
+    expect(core.core.member("slow")?.provenIncarnation).toBe(slow.proven.incarnation);
+  });
+
   it("is asked slowly by one that is late: answers would be late as well", () => {
     const asked = [0, 300].map((lateMs) => {
       const { core, peers } = large();
