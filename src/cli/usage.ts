@@ -8,6 +8,14 @@ import { DsnError } from "../errors.ts";
 /** Names that people try for the network key; it is never given as a value. */
 const KEY_OPTIONS = /^--(?:aes-?key|network-?key|key|secret|password)$/i;
 
+/** Names of options of `start` in the configuration, and in other tools. */
+const OTHER_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^--(?:bootstrap(?:[-_]?nodes?)?|seeds?|peers?|connect)$/i, "--join"],
+  [/^--(?:node[-_]?id|name)$/i, "--id"],
+  [/^--(?:white[-_]?list(?:[-_]?node[-_]?ids)?|allow[-_]?list)$/i, "--allow"],
+  [/^--(?:host|listen)$/i, "--bind"],
+];
+
 /** What commander says, in our words. */
 export function usageError(error: CommanderError, args: readonly string[]): DsnError {
   const [first = "", second = ""] = error.message.replace(/^error: /, "").split("\n");
@@ -20,8 +28,10 @@ export function usageError(error: CommanderError, args: readonly string[]): DsnE
     // What follows "=" may be a secret.
     const option = unknownOption.split("=")[0] ?? "";
     if (KEY_OPTIONS.test(option)) return keyAsOption(option);
+    const others = commandOf(args) === "start" ? OTHER_NAMES : [];
+    const meant = others.find(([names]) => names.test(option))?.[1] ?? suggestion;
     return new DsnError("DSN_USAGE", `There is no option ${option}`, {
-      fix: suggestion === undefined ? [help] : [`did you mean ${suggestion}?`, help],
+      fix: meant === undefined ? [help] : [`did you mean ${meant}?`, help],
     });
   }
   const unknownCommand = /^unknown command '(.*)'$/s.exec(first)?.[1];
@@ -53,8 +63,12 @@ function keyAsOption(option: string): DsnError {
   });
 }
 
+function commandOf(args: readonly string[]): string | undefined {
+  return args.find((arg) => COMMANDS.has(arg));
+}
+
 function helpFor(args: readonly string[]): string {
-  const command = args.find((arg) => COMMANDS.has(arg));
+  const command = commandOf(args);
   return command === undefined ? "dsn --help" : `dsn ${command} --help`;
 }
 

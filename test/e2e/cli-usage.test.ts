@@ -21,6 +21,12 @@ describe("A command line that cannot be understood", () => {
       "--quite": "--quiet",
       "--no-colour": "--no-color",
       "--hlep": "--help",
+      "--bootstrap": "--join",
+      "--bootstrap-nodes": "--join",
+      "--peer": "--join",
+      "--node-id": "--id",
+      "--whitelist": "--allow",
+      "--host": "--bind",
     },
     keygen: { "--ot": "--out", "--forse": "--force", "--jsno": "--json" },
   };
