@@ -41,6 +41,8 @@ export interface Greeted {
   readonly restarted: boolean;
   /** For requests: the HELLO is newer than any before, so a replay is ruled out. */
   readonly fresh: boolean;
+  /** What was said is of a process whose heir has shown itself meanwhile: nothing of it counts. */
+  readonly isOver?: true;
 }
 
 /** How we come by a HELLO. */
@@ -113,7 +115,7 @@ export class Enrolment {
       this.#trust.pin(nodeId, publicKey);
     } else if (unknown) member.provisional = this.#trust.keyOf(nodeId) === undefined;
     if (block !== undefined && isOfEndedProcess(block, member, askedMs)) {
-      return { member, restarted: false, fresh: false };
+      return { member, restarted: false, fresh: false, isOver: true };
     }
     // What asks may be a recording: it is shown to others, so it must not hide a newer one.
     if (answersUs || isNewer(block, member)) member.hello = signed;
@@ -197,7 +199,9 @@ export class Enrolment {
     const nowMs = this.#kernel.now.monotonicMs;
     const former = formers.find((one) => one.incarnation === incarnation);
     if (former !== undefined) {
-      if (how === "on a session" && nowMs - former.sinceMs < LATE_WORDS_MS) return;
+      // One that stood still itself reads late what came meanwhile.
+      const sinceMs = Math.max(former.sinceMs, this.#kernel.lastLateMs);
+      if (how === "on a session" && nowMs - sinceMs < LATE_WORDS_MS) return;
       this.#alerts.raise(turnsTaken(member), nodeId);
     }
     member.provenIncarnation = incarnation;

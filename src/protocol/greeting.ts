@@ -89,6 +89,13 @@ export class Greeting {
         endpoint: where,
       });
     }
+    if (greeted.isOver === true) {
+      throw new DsnError("DSN_UNREACHABLE", `Cannot ${what}: the process at ${where} has ended`, {
+        why: "another process of that node has shown itself while the answer was under way",
+        endpoint: where,
+        nodeId,
+      });
+    }
     this.#noteAnswer(greeted, proven, reply, sentMs);
     return greeted;
   }

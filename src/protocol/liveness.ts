@@ -82,7 +82,7 @@ export class Liveness {
       members,
       relays,
       joining,
-      tries: (falseShare) => this.#native.suspicions.onSessions.tries(falseShare),
+      tries: (falseShare) => this.#native.suspicions.triesOnSessions(falseShare),
       epoch: () => this.#epoch,
     });
     this.#gossip = new Gossip({ kernel, members, joining, replication, overlay });

@@ -12,7 +12,7 @@ import type { PeerStatus } from "./event.ts";
 import { tellFeatures } from "./features.ts";
 import { all, type Flow, wait } from "./flow.ts";
 import type { JoiningParts } from "./joining-parts.ts";
-import { hasCalled, isPresent, type Member, speaksNative } from "./member.ts";
+import { hasCalled, isPresent, isReached, type Member, speaksNative } from "./member.ts";
 import type { Named } from "./peer-lists.ts";
 import { noteFailure } from "./push-state.ts";
 import { isForgotten } from "./refusal.ts";
@@ -82,13 +82,7 @@ export class Meetings {
   *#exchangeAndList(member: Member): Flow {
     const { endpoint, status: before } = member;
     if (endpoint === undefined) return;
-    const { overlay, members } = this.#parts;
-    if (speaksNative(member) && overlay.isSparse) {
-      if (!members.has(member) || (isPresent(member) && member.status !== "relayed")) return;
-      // Its links bring its state, and it asks for ours if it needs to.
-      this.#isBack(member);
-      return;
-    }
+    if (this.#isBackInLarge(member)) return;
     const { now } = this.#parts.kernel;
     const hasBegun = hasCalled(member, now.monotonicMs) && member.replica !== undefined;
     if (hasBegun && !member.joinedBefore) {
@@ -106,6 +100,15 @@ export class Meetings {
       yield* this.#exchangeAt(member, endpoint);
     }
     if (this.#parts.members.has(member)) yield* this.listen(member, endpoint);
+  }
+
+  /** In a large network its links bring its state, and it asks for ours if it needs to. */
+  #isBackInLarge(member: Member): boolean {
+    const { overlay, members } = this.#parts;
+    if (!speaksNative(member) || !overlay.isSparse) return false;
+    const isListed = isPresent(member) && member.status !== "relayed";
+    if (members.has(member) && !isListed) this.#isBack(member);
+    return true;
   }
 
   /** States both ways; then the member is listed. */
@@ -209,8 +212,9 @@ export class Meetings {
     } catch (error) {
       if (!(error instanceof DsnError)) throw error;
       this.#dials.rememberFailure(nodeId, endpoint);
-      // Others reach it: so shall we, one day.
-      if (known !== undefined && this.#parts.members.has(known)) this.#hooks.onNamed(known);
+      // Others reach it: so shall we, one day. It may have answered our HELLO and nothing more.
+      const named = this.#parts.members.get(nodeId);
+      if (named !== undefined && !isReached(named)) this.#hooks.onNamed(named);
     } finally {
       this.#dials.leave();
     }
@@ -220,6 +224,7 @@ export class Meetings {
   *#inLine(member: Member): Flow {
     const { endpoint } = member;
     if (endpoint === undefined || this.#meetings.has(member)) return;
+    if (this.#isBackInLarge(member)) return;
     yield* this.#exchangeAt(member, endpoint);
   }
 

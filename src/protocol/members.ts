@@ -9,8 +9,8 @@ import { LIMITS } from "./settings.ts";
 
 /** A node that did not prove to exist is not shown for so long because others say that it does. */
 const UNPROVEN_MS = 60_000;
-/** It is called meanwhile, later and later: it may only have been slow. */
-const CALLED_AGAIN_MS = 3_000;
+/** It is called meanwhile, later and later, and never while a call is under way: it may only have been slow. */
+const CALLED_AGAIN = { firstMs: 3_000, growth: 4 } as const;
 
 /** Of an id that others told us of in vain; monotonic ms. */
 interface InVain {
@@ -89,8 +89,8 @@ export class Members {
     const { monotonicMs } = this.#kernel.now;
     this.#unproven.set(nodeId, {
       untilMs: monotonicMs + UNPROVEN_MS,
-      callMs: monotonicMs + CALLED_AGAIN_MS,
-      pauseMs: CALLED_AGAIN_MS,
+      callMs: monotonicMs + CALLED_AGAIN.firstMs,
+      pauseMs: CALLED_AGAIN.firstMs,
     });
     const [oldest] = this.#unproven.keys();
     if (this.#unproven.size > LIMITS.membersMax && oldest !== undefined) {
@@ -136,7 +136,7 @@ export class Members {
   takeCall(nodeId: string): boolean {
     const inVain = this.#unproven.get(nodeId);
     if (inVain === undefined || !this.#isCallDue(nodeId)) return false;
-    inVain.pauseMs *= 2;
+    inVain.pauseMs *= CALLED_AGAIN.growth;
     inVain.callMs = this.#kernel.now.monotonicMs + inVain.pauseMs;
     return true;
   }

@@ -116,7 +116,7 @@ export class NativeProbes {
     if (!stands()) return undefined;
     if (suspicion === undefined) {
       this.#note(member, false, isByDatagram);
-      if (bySession) this.suspicions.onSessions.note(false);
+      if (bySession) this.suspicions.noteOnSession(false);
       this.#lives(member);
       return undefined;
     }
@@ -150,7 +150,7 @@ export class NativeProbes {
     if (!stands()) return undefined;
     if (failure === undefined) {
       this.#note(member, !byDatagram, byDatagram);
-      this.suspicions.onSessions.note(true);
+      this.suspicions.noteOnSession(true);
       this.#lives(member);
       return undefined;
     }

@@ -36,6 +36,8 @@ const BUSY_SILENCE_MS = 10_000;
 const REFUSALS = 3;
 const QUICK_PAUSE_MS = 50;
 const FALSE_VERDICTS = 1e-7;
+/** What was seen longer ago says nothing of links as they are, if something else is seen. */
+const SEEN_MS = 20_000;
 const SUSPICION_MS_MAX = 60_000;
 
 export interface SuspicionsParts {
@@ -69,11 +71,25 @@ export class Suspicions {
   readonly #parts: SuspicionsParts;
   /** Of the first questions to nodes that were there, as a suspicion asks: by datagram where it can. */
   readonly answered = new AnsweredShare();
-  /** Of those on sessions. */
-  readonly onSessions = new AnsweredShare();
+  /** Of those on sessions: few where datagrams pass. */
+  readonly #onSessions = new AnsweredShare();
+  #onSessionsMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SuspicionsParts) {
     this.#parts = parts;
+  }
+
+  /** A first question on a session. */
+  noteOnSession(answered: boolean): void {
+    this.#onSessions.note(answered);
+    this.#onSessionsMs = this.#parts.kernel.now.monotonicMs;
+  }
+
+  /** How many questions on sessions in a row go unanswered so seldom by a node that is there, 0 to 1. */
+  triesOnSessions(falseShare: number): number {
+    const tries = this.#onSessions.tries(falseShare);
+    const isOld = this.#parts.kernel.now.monotonicMs - this.#onSessionsMs > SEEN_MS;
+    return isOld ? Math.min(tries, this.answered.tries(falseShare)) : tries;
   }
 
   /**

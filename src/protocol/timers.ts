@@ -48,6 +48,7 @@ export class Timers {
     const timer = this.#queue.pop();
     const fire = timer?.fire;
     if (timer !== undefined) timer.fire = undefined;
+    this.#compact();
     fire?.();
   }
 
@@ -55,6 +56,10 @@ export class Timers {
   #cancel(timer: Timer): void {
     timer.fire = undefined;
     this.#cancelled += 1;
+    this.#compact();
+  }
+
+  #compact(): void {
     if (2 * this.#cancelled <= this.#queue.length) return;
     this.#queue = queueOf(this.#queue.data.filter(({ fire }) => fire !== undefined));
     this.#cancelled = 0;

@@ -112,7 +112,16 @@ export class Promises {
   spoke(from: SimNode, to: SimNode | undefined, type: AnyType): void {
     if (type === MessageType.HELLO || type === MessageType.PING) return;
     if (!from.sessions || to?.sessions !== true || this.#liars.has(from.name)) return;
+    if (this.#isLiarAt(from, to)) return;
     this.#broken(from, `sends ${anyName(type)} to ${to.name} over the weaker wire`);
+  }
+
+  /** One that speaks the weaker wire cannot prove where it is: a liar may have sent us there. */
+  #isLiarAt({ core }: SimNode, { address }: SimNode): boolean {
+    return [...this.#liars].some((liar) => {
+      const member = core.member(liar);
+      return member?.endpoint?.address === address && member.native === undefined;
+    });
   }
 
   /** An event, in the order of telling. */

@@ -48,6 +48,11 @@ export class UdpPath {
     return this.#blocked;
   }
 
+  /** There is an association: large datagrams have passed, both ways. */
+  get isOpen(): boolean {
+    return this.#link !== undefined;
+  }
+
   /** Begins an association in the background, unless there is one or the path is left alone. */
   invite(): void {
     if (this.#link?.isSpent === true) this.#drop();

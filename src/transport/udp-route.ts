@@ -84,6 +84,7 @@ export class UdpRoute {
       return;
     }
     this.#httpMs = this.#context.monotonicMs();
+    if (this.path.isOpen) this.#doubtedMs = undefined;
     if (this.path.isBlocked && !this.#told) this.#doubt();
     this.path.invite();
   }
@@ -103,6 +104,7 @@ export class UdpRoute {
   /** The process there has ended, and what it had agreed on with us. */
   reset(): void {
     this.#elsewhereUntilMs.clear();
+    this.#doubtedMs = undefined;
     this.path.reset();
   }
 

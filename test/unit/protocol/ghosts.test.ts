@@ -61,7 +61,8 @@ describe("A node that others show and that never answers", () => {
     expect(core.faults).toEqual([]);
   });
 
-  it("is called when it is shown again, later and later, and listed once it answers", () => {
+  /** One that was shown and is silent, and is shown again five times a second. */
+  function slowOne() {
     const { core, peers } = large();
     const [namer] = peers as [SessionPuppet];
     const slow = new SessionPuppet("slow", "10.0.0.99");
@@ -75,27 +76,36 @@ describe("A node that others show and that never answers", () => {
       );
     };
     show();
-    live(core, peers, 12_000);
+    live(core, peers, 1_000);
+    while (core.core.member("slow") !== undefined) live(core, peers, STEP_MS);
     const goneMs = core.nowMs;
     const calledMs: number[] = [];
     const wasCalled = new Set<number>();
     let steps = 0;
-    const showOften = () => {
-      steps += 1;
-      if (steps % 8 === 0) show();
-    };
-    live(core, peers, 40_000, () => {
-      showOften();
-      for (const { exchange } of slow.calls(core, MessageType.HELLO)) {
-        if (!wasCalled.has(exchange)) calledMs.push(core.nowMs - goneMs);
-        wasCalled.add(exchange);
-      }
-      expect(core.core.member("slow"), `at ${core.nowMs - goneMs} ms`).toBeUndefined();
-    });
-    expect(calledMs.length).toBeGreaterThanOrEqual(3);
-    expect(calledMs.length).toBeLessThanOrEqual(5);
-    expect(calledMs[0]).toBeLessThan(1_000);
-    live(core, [...peers, slow], 3_000, showOften);
+    const liveOn = (ms: number, others: readonly SessionPuppet[], onStep = () => {}) =>
+      live(core, [...peers, ...others], ms, () => {
+        onStep();
+        steps += 1;
+        if (steps % 8 === 0) show();
+        for (const { exchange } of slow.calls(core, MessageType.HELLO)) {
+          if (!wasCalled.has(exchange)) calledMs.push(core.nowMs - goneMs);
+          wasCalled.add(exchange);
+        }
+      });
+    return { core, slow, calledMs, liveOn };
+  }
+
+  it("is called when it is shown again, seldom, and not listed", () => {
+    const { core, calledMs, liveOn } = slowOne();
+    liveOn(55_000, [], () => expect(core.core.member("slow")).toBeUndefined());
+    const seconds = calledMs.map((ms) => Math.round(ms / 1_000));
+    expect(seconds).toEqual([3, 15]);
+  });
+
+  it.each([1, 14])("is listed as soon as it answers, %i s later", (silentSeconds) => {
+    const { core, slow, liveOn } = slowOne();
+    liveOn(silentSeconds * 1_000, []);
+    liveOn(3_000, [slow]);
     expect(core.core.member("slow")?.status).toBe("alive");
     expect(core.core.member("slow")?.provenIncarnation).toBe(slow.proven.incarnation);
   });

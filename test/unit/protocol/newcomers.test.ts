@@ -103,7 +103,7 @@ describe("A native newcomer", () => {
       core.ask(MessageType.HELLO, bob.greeting(), bob.address);
       bob.ask(core, NativeType.ALIVE, new Uint8Array());
       expect(core.warnings(), `process ${incarnation}`).toEqual(warned);
-      core.nowMs += waitMs;
+      core.run(waitMs);
     }
   });
 

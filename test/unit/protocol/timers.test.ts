@@ -23,14 +23,28 @@ describe("Timers", () => {
     expect(timers.size).toBe(0);
   });
 
+  it("hold no more that were cancelled than others when those have fired", () => {
+    const timers = new Timers();
+    for (let at = 1; at <= 100; at += 1) timers.set(at, () => undefined);
+    timers.set(1_000, () => undefined);
+    const cancels = Array.from({ length: 100 }, () => timers.set(60_000, () => undefined));
+    for (const cancel of cancels) cancel();
+    for (let count = 1; count <= 100; count += 1) timers.fireNext();
+    expect(timers.nextMs).toBe(1_000);
+    expect(timers.size).toBeLessThanOrEqual(2);
+  });
+
   it("that have fired can no longer be cancelled", () => {
     const timers = new Timers();
     const cancel = timers.set(1, () => undefined);
     timers.set(2, () => undefined);
-    timers.set(3, () => undefined);
+    const cancelOther = timers.set(3, () => undefined);
     timers.fireNext();
     cancel();
     cancel();
+    expect([timers.nextMs, timers.size]).toEqual([2, 2]);
+    // Only this one counts as cancelled.
+    cancelOther();
     expect([timers.nextMs, timers.size]).toEqual([2, 2]);
   });
 

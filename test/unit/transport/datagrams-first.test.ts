@@ -248,6 +248,54 @@ describe("Datagrams first", () => {
     expect(scene.told).toEqual([]);
   });
 
+  it("counts the time anew once datagrams have passed, also without a request of that size", async () => {
+    const scene = new Scene();
+    scene.pair.fate = dropped;
+    scene.carrier.speaksDatagrams(scene.to, true);
+    for (let second = 0; second < 5; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    scene.pair.fate = () => 1;
+    // An association begins, and nothing small is said for a while.
+    for (let second = 0; second < 20; second++) {
+      await scene.ask(data(bytes(PAYLOAD_BYTES_MAX + 1)));
+      await pass(1_000);
+    }
+    scene.pair.fate = dropped;
+    for (let second = 0; second < 6; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    scene.pair.fate = () => 1;
+    await pass(10_000);
+    await scene.ask();
+    await pass(10);
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    expect(scene.told).toEqual([]);
+  });
+
+  it("counts the time anew for another process", async () => {
+    const scene = new Scene();
+    await scene.carrier.listen(ANSWERER, { onRequest: echo });
+    scene.pair.fate = dropped;
+    scene.carrier.speaksDatagrams(scene.to, true);
+    for (let second = 0; second < 14; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    scene.pair.restartAnswerer();
+    scene.http.listener?.onConnectionLost?.(scene.to);
+    for (let second = 0; second < 5; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    scene.pair.fate = () => 1;
+    await pass(10_000);
+    await scene.ask();
+    expect(scene.told).toEqual([]);
+  });
+
   it("says nothing of a peer that HTTP does not reach either, nor when it is back", async () => {
     const scene = new Scene();
     await scene.connect();

@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { Kernel } from "../../../src/protocol/kernel.ts";
+import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
+import { Suspicions, type SuspicionsParts } from "../../../src/protocol/suspicions.ts";
+
+describe("How often a node is asked on sessions", () => {
+  it("is judged by what datagrams show, once sessions have not been asked for a while", () => {
+    const kernel = new Kernel({
+      settings: DEFAULT_SETTINGS,
+      random: () => 0.5,
+      entropy: (length) => new Uint8Array(length),
+    });
+    // Nothing else of it is used.
+    const suspicions = new Suspicions({ kernel } as SuspicionsParts);
+    const tries = () => suspicions.triesOnSessions(1e-3);
+    for (let count = 0; count < 100; count += 1) suspicions.noteOnSession(false);
+    for (let count = 0; count < 100; count += 1) suspicions.answered.note(true);
+    expect(tries()).toBeGreaterThan(10);
+    kernel.now = { monotonicMs: 19_000, unixSeconds: 0 };
+    expect(tries()).toBeGreaterThan(10);
+    kernel.now = { monotonicMs: 21_000, unixSeconds: 0 };
+    expect(tries()).toBeLessThan(3);
+    for (let count = 0; count < 100; count += 1) suspicions.answered.note(false);
+    expect(tries()).toBeGreaterThan(10);
+  });
+});
