@@ -241,6 +241,7 @@ export class CoreParts {
       this.#relays,
       this.overlay,
       this.#looks,
+      this.trust,
       this.#me,
       this.self.features,
     );

@@ -23,6 +23,7 @@ import { PythonProbes } from "./python-probes.ts";
 import { RelayedCare } from "./relayed-care.ts";
 import type { Relays } from "./relays.ts";
 import type { Replication } from "./replication.ts";
+import type { Trust } from "./trust.ts";
 
 /** A tick that is later than this many intervals means that we were suspended. */
 const LATE_TICKS = 1;
@@ -53,6 +54,7 @@ export class Liveness {
     relays: Relays,
     overlay: Overlay,
     looks: Looks,
+    trust: Trust,
     me: { readonly nodeId: string; readonly keyId: string | undefined },
     features: readonly string[],
   ) {
@@ -61,6 +63,7 @@ export class Liveness {
       members,
       relays,
       overlay,
+      trust,
       me,
       probe: (member) => this.probe(member),
       askOnSession: (member) => this.askOnSession(member),

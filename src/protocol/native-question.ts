@@ -15,12 +15,14 @@ import { type Member, noteProven, noteRoundTrip, targetOf } from "./member.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
+import { pinProven, type Trust } from "./trust.ts";
 
 /** A native member must prove this often, in milliseconds, that its answers are no recordings. */
 export const PROOF_MS = 30_000;
 
 export interface NativeQuestionParts {
   readonly kernel: Kernel;
+  readonly trust: Trust;
   readonly me: { readonly nodeId: string; readonly keyId: string | undefined };
   /** We send datagrams. */
   readonly sendsDatagrams: boolean;
@@ -123,6 +125,7 @@ export class NativeQuestion {
     if (reply.kind !== "answer") return this.#unanswered(member, to, reply, { sentMs, timeoutMs });
     const nowMs = kernel.now.monotonicMs;
     noteProven(member, nowMs);
+    pinProven(this.#parts.trust, member);
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }

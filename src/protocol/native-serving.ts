@@ -21,7 +21,7 @@ import type { Messaging } from "./messaging.ts";
 import type { NativeReplication } from "./native-replication.ts";
 import * as refusals from "./refusal.ts";
 import type { Relays } from "./relays.ts";
-import { sameBytes, type Trust } from "./trust.ts";
+import { pinProven, sameBytes, type Trust } from "./trust.ts";
 
 const NOTHING = new Uint8Array();
 
@@ -117,11 +117,7 @@ export class NativeServing {
       this.#parts.onOtherProcess(member);
       throw refusals.notInAddressBook(nodeId, true);
     }
-    if (member.provisional) {
-      member.provisional = false;
-      trust.pin(nodeId, publicKey);
-      trust.pinNative(nodeId);
-    }
+    pinProven(trust, member);
     if (member.provenIncarnation !== incarnation) this.#parts.onProved(member, incarnation);
     // What comes on a session is no recording, whoever asks.
     member.heardMs = kernel.now.monotonicMs;

@@ -7,6 +7,7 @@
  */
 import { fingerprint } from "../crypto/identity.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Member } from "./member.ts";
 import { LIMITS } from "./settings.ts";
 
 /** An entry of the whitelist: an id, and the fingerprint that its key must have if given. */
@@ -103,4 +104,12 @@ export class Trust {
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
+}
+
+/** It has said something on a session, or answered there: nobody else can have done that. */
+export function pinProven(trust: Trust, member: Member): void {
+  if (!member.provisional) return;
+  member.provisional = false;
+  trust.pin(member.nodeId, member.publicKey);
+  trust.pinNative(member.nodeId);
 }

@@ -59,6 +59,7 @@ export function runChaos(
   const cloned = plan.script.some(({ what }) => what.kind === "clone");
   const maxMs = mixed ? CONVERGE_MIXED_MS : cloned ? CONVERGE_CLONED_MS : CONVERGE_MS;
   const settledMs = simulation.clock.nowMs + PYTHON_SETTLED_MS;
+  const untilMs = simulation.clock.nowMs + maxMs;
   const convergedMs = simulation.converge(maxMs);
   if (cloned) {
     simulation.run(CLONE_SETTLED_MS);
@@ -67,13 +68,27 @@ export function runChaos(
   simulation.run(mixed ? PYTHON_SETTLED_MS + WATCH_MS : WATCH_MS);
   // A Python peer that dropped another in the last of its failing calls waits for gossip again.
   if (mixed) simulation.converge(maxMs);
-  const later = simulation.unconverged();
-  if (later.length > 0) throw new Error(`seed ${plan.seed}: fell apart: ${later.join("; ")}`);
+  else convergeForGood(simulation, untilMs);
   simulation.verify();
   checkPythons(simulation, settledMs, plan.dead);
   checkRest(simulation);
   if (plan.liar !== undefined) checkNames(simulation, simulation.running(), unmarkedBy(plan));
   return { convergedMs, digest: simulation.trace.digest() };
+}
+
+/**
+ * All may agree for a moment before the last of them has heard of a node that is dead; within the
+ * time that they have, they agree and go on to.
+ */
+function convergeForGood(simulation: Simulation, untilMs: number): void {
+  for (;;) {
+    const later = simulation.unconverged();
+    if (later.length === 0) return;
+    const leftMs = untilMs - simulation.clock.nowMs;
+    if (leftMs <= 0) throw new Error(`seed ${simulation.seed}: fell apart: ${later.join("; ")}`);
+    simulation.converge(leftMs);
+    simulation.run(WATCH_MS);
+  }
 }
 
 /** Those that start again without the file beside their key. */

@@ -11,18 +11,30 @@ interface Reader {
  * Where nodes do not agree, in words.
  *
  * @param lying Ids that may be listed or not: nobody needs to agree with a liar.
+ * @param areApart Of two nodes that need not see each other.
  */
-export function disagreements(nodes: readonly Reader[], lying: readonly string[]): string[] {
+export function disagreements<Node extends Reader>(
+  nodes: readonly Node[],
+  lying: readonly string[],
+  areApart: (one: Node, other: Node) => boolean = () => false,
+): string[] {
   const problems: string[] = [];
-  const ids = new Set(nodes.map(({ nodeId }) => nodeId));
   const liars = new Set(lying);
   const wanted = nodes.map((owner) => owner.read(owner.nodeId));
   for (const node of nodes) {
     const listed = node.present().filter((nodeId) => !liars.has(nodeId));
-    if (!listsOthers(listed, ids, node.nodeId)) {
+    const others = nodes.filter((other) => other !== node && !areApart(node, other));
+    const apart = nodes.filter((other) => areApart(node, other)).map(({ nodeId }) => nodeId);
+    if (
+      !listsJust(
+        listed.filter((nodeId) => !apart.includes(nodeId)),
+        others,
+      )
+    ) {
       problems.push(`${node.name} lists [${listed.sort().join()}]`);
     }
     for (const [index, owner] of nodes.entries()) {
+      if (areApart(node, owner)) continue;
       const held = node.read(owner.nodeId);
       if (sameEntries(held, wanted[index])) continue;
       problems.push(
@@ -33,9 +45,9 @@ export function disagreements(nodes: readonly Reader[], lying: readonly string[]
   return problems;
 }
 
-function listsOthers(listed: readonly string[], ids: ReadonlySet<string>, own: string): boolean {
-  const others = listed.filter((nodeId) => nodeId !== own && ids.has(nodeId));
-  return others.length === listed.length && listed.length === ids.size - 1;
+function listsJust(listed: readonly string[], others: readonly Reader[]): boolean {
+  const ids = new Set(others.map(({ nodeId }) => nodeId));
+  return listed.length === ids.size && listed.every((nodeId) => ids.has(nodeId));
 }
 
 export function sameEntries(

@@ -112,16 +112,8 @@ export class Promises {
   spoke(from: SimNode, to: SimNode | undefined, type: AnyType): void {
     if (type === MessageType.HELLO || type === MessageType.PING) return;
     if (!from.sessions || to?.sessions !== true || this.#liars.has(from.name)) return;
-    if (this.#isLiarAt(from, to)) return;
+    if (isMisled(this.#liars, from, to)) return;
     this.#broken(from, `sends ${anyName(type)} to ${to.name} over the weaker wire`);
-  }
-
-  /** One that speaks the weaker wire cannot prove where it is: a liar may have sent us there. */
-  #isLiarAt({ core }: SimNode, { address }: SimNode): boolean {
-    return [...this.#liars].some((liar) => {
-      const member = core.member(liar);
-      return member?.endpoint?.address === address && member.native === undefined;
-    });
   }
 
   /** An event, in the order of telling. */
@@ -298,4 +290,21 @@ function sorted(entries: ReadonlyMap<string, string>): string {
 
 function hash(message: Uint8Array): string {
   return createHash("sha256").update(message).digest("base64");
+}
+
+/** One that speaks the weaker wire cannot prove where it is: a liar may have sent us there. */
+function isMisled(
+  liars: ReadonlySet<string>,
+  { core }: SimNode,
+  { nodeId, address }: SimNode,
+): boolean {
+  if (liars.size === 0) return false;
+  return core
+    .members()
+    .some(
+      (member) =>
+        member.nodeId !== nodeId &&
+        member.endpoint?.address === address &&
+        member.native === undefined,
+    );
 }

@@ -23,6 +23,7 @@ import { SimServices } from "./sim-services.ts";
 import { SimSessions } from "./sim-sessions.ts";
 import { SimWire } from "./sim-wire.ts";
 import type { SimDisk } from "./sim-world.ts";
+import { isNameTaken } from "./taken-names.ts";
 import { createToySignatures } from "./toy-signatures.ts";
 import { Trace } from "./trace.ts";
 import { Traffic } from "./traffic.ts";
@@ -291,7 +292,11 @@ export class Simulation {
   unconverged(): string[] {
     const pythons = [...this.pythons.values()].filter(({ running }) => running);
     const lying = [...this.liars].flatMap((name) => this.nodes.get(name)?.nodeId ?? []);
-    return disagreements([...this.running(), ...pythons], [...lying, ...this.invented]);
+    return disagreements(
+      [...this.running(), ...pythons],
+      [...lying, ...this.invented],
+      (one, other) => isNameTaken(this, one, other) || isNameTaken(this, other, one),
+    );
   }
 
   /** Runs until converged. @returns simulated ms, or throws with what is missing. */

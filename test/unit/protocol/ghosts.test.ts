@@ -144,6 +144,29 @@ describe("A node that others show and that never answers", () => {
 });
 
 describe("A neighbour in a large network", () => {
+  it("that others have shown has its key pinned once it answers on a session", () => {
+    const { core, peers } = large();
+    const [namer] = peers as [SessionPuppet];
+    const shown = Array.from(
+      { length: 20 },
+      (_, index) => new SessionPuppet(`new${index}`, `10.0.2.${index + 1}`),
+    );
+    const entries = shown.map(({ address }, index) => ({
+      role: "request" as const,
+      hello: (shown[index] as SessionPuppet).greeting(),
+      endpoint: { address, port: PORT },
+    }));
+    namer.ask(core, NativeType.INTRODUCE, encodeIntroduce(entries));
+    const questions = new Set<string>();
+    live(core, [...peers, ...shown], 2_500, () => {
+      for (const one of shown)
+        if (one.calls(core, NativeType.ALIVE).length > 0) questions.add(one.nodeId);
+    });
+    expect(questions.size).toBeGreaterThan(0);
+    const pinned = shown.filter(({ nodeId }) => core.pins.has(nodeId)).map(({ nodeId }) => nodeId);
+    expect(pinned).toEqual(expect.arrayContaining([...questions]));
+  });
+
   it("that answers PINGs while it is suspected, and gives no session, is there and no neighbour", () => {
     const { core, peers } = large();
     const neighbour = peers.find(({ nodeId }) => core.core.keepsSession(nodeId));

@@ -1,0 +1,25 @@
+/**
+ * What trust on first use cannot keep: a name that has not proved itself to a node yet is for
+ * whoever is there first, and may be an insider's.
+ * @module
+ */
+import type { SimHost } from "./sim-carrier.ts";
+import { SimNode } from "./sim-node.ts";
+import type { Simulation } from "./simulation.ts";
+
+/** Whether one node has the key of a liar pinned for the name of another. */
+export function isNameTaken(
+  { liars, nodes }: Simulation,
+  at: SimHost,
+  { nodeId }: SimHost,
+): boolean {
+  const pinned = at instanceof SimNode ? at.disk.pins.get(nodeId) : undefined;
+  if (pinned === undefined) return false;
+  return [...liars]
+    .flatMap((name) => nodes.get(name) ?? [])
+    .some((liar) => liar.nodeId !== nodeId && isSame(liar.disk.keyPair.publicKey, pinned));
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { disagreements } from "../../../src/testing/convergence.ts";
+
+/** A node that lists and reads what it is given. */
+function reader(name: string, states: Record<string, string>) {
+  return {
+    name,
+    nodeId: name,
+    present: () => Object.keys(states).filter((nodeId) => nodeId !== name),
+    read: (nodeId: string) => {
+      const value = states[nodeId];
+      return value === undefined ? undefined : new Map([["k", value]]);
+    },
+  };
+}
+
+const ALL = { a: "1", b: "2", c: "3" };
+
+describe("Nodes", () => {
+  it("agree when each lists and reads all others", () => {
+    expect(disagreements([reader("a", ALL), reader("b", ALL), reader("c", ALL)], [])).toEqual([]);
+  });
+
+  it("do not when one lacks another, lists one too many, or reads something else", () => {
+    const nodes = [
+      reader("a", { a: "1", c: "3" }),
+      reader("b", { ...ALL, ghost: "?" }),
+      reader("c", { ...ALL, a: "old" }),
+    ];
+    expect(disagreements(nodes, [])).toEqual([
+      "a lists [c]",
+      'a reads nothing of b, not [["k","2"]]',
+      "b lists [a,c,ghost]",
+      'c reads [["k","old"]] of a, not [["k","1"]]',
+    ]);
+  });
+
+  it("need not agree with a liar, nor see each other where a name was taken", () => {
+    const nodes = [
+      reader("a", { a: "1", c: "3", liar: "?" }),
+      reader("b", { ...ALL, a: "of another" }),
+      reader("c", ALL),
+    ];
+    const areApart = (one: { name: string }, other: { name: string }) =>
+      [one.name, other.name].sort().join() === "a,b";
+    expect(disagreements(nodes, ["liar"], areApart)).toEqual([]);
+    expect(disagreements(nodes, ["liar"])).toHaveLength(3);
+  });
+});
