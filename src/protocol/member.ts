@@ -277,3 +277,9 @@ export const SESSION_FEATURE = "session";
 export function targetOf({ nodeId, publicKey, endpoint }: Member): Target {
   return { address: "", port: 0, ...endpoint, peer: { nodeId, publicKey } };
 }
+
+/** The newest version that its owner was proved to have signed, which may be passed on; 0 for none. */
+export function provenVersion({ replica }: Member): number {
+  if (replica?.kind !== "native") return 0;
+  return replica.proof?.version ?? 0;
+}

@@ -4,8 +4,16 @@ import { Damping } from "./damping.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
 import type { Kernel } from "./kernel.ts";
-import { createMember, isPresent, isUnanswered, isUnproven, type Member } from "./member.ts";
+import {
+  createMember,
+  isPresent,
+  isUnanswered,
+  isUnproven,
+  type Member,
+  provenVersion,
+} from "./member.ts";
 import { LIMITS } from "./settings.ts";
+import { sameBytes } from "./trust.ts";
 
 /** A node that did not prove to exist is not shown for so long because others say that it does. */
 const UNPROVEN_MS = 60_000;
@@ -19,6 +27,9 @@ interface InVain {
   /** From then on it may be called. */
   callMs: number;
   pauseMs: number;
+  readonly publicKey: Uint8Array;
+  /** The newest version that its key was proved to have signed; 0 for none. */
+  readonly version: number;
 }
 
 /** Of a full table, what nodes that never were there may take from those that were. */
@@ -91,11 +102,20 @@ export class Members {
       untilMs: monotonicMs + UNPROVEN_MS,
       callMs: monotonicMs + CALLED_AGAIN.firstMs,
       pauseMs: CALLED_AGAIN.firstMs,
+      publicKey: member.publicKey,
+      version: provenVersion(member),
     });
     const [oldest] = this.#unproven.keys();
     if (this.#unproven.size > LIMITS.membersMax && oldest !== undefined) {
       this.#unproven.delete(oldest);
     }
+  }
+
+  /** What was read of a node before it was forgotten: others may still show something older. */
+  versionForgotten({ nodeId, publicKey }: Member): number {
+    const inVain = this.#unproven.get(nodeId);
+    if (inVain === undefined || !this.#wasInVain(nodeId)) return 0;
+    return sameBytes(inVain.publicKey, publicKey) ? inVain.version : 0;
   }
 
   /** Whether a node may be shown although all that we know of it is what others say. */

@@ -11,7 +11,14 @@ import { NativeType } from "../wire/native-type.ts";
 import { type Delivery, readAcks } from "./delivery.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf, versionHeld } from "./member.ts";
+import {
+  isPresent,
+  type Member,
+  provenVersion,
+  speaksNative,
+  targetOf,
+  versionHeld,
+} from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
 import type { NativePush } from "./native-push.ts";
@@ -123,10 +130,4 @@ export class Offers {
     if (acks.some(({ wants }) => wants !== "nothing")) from.lazy = false;
     return acks;
   }
-}
-
-/** The version that may be passed on; 0 for none. */
-function provenVersion({ replica }: Member): number {
-  if (replica?.kind !== "native") return 0;
-  return replica.proof?.version ?? 0;
 }

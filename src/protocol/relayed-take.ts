@@ -75,6 +75,7 @@ export class RelayedTake {
     const held = owner.replica;
     if (item.signature === undefined) return "nothing";
     if ((held?.version ?? 0) > version) return "less";
+    if (this.#parts.members.versionForgotten(owner) > version) return "nothing";
     // Links bring it one after the other, and to verify it costs most of all.
     if (held?.kind === "native" && isProofOf(held, item.version, item.signature)) return "less";
     const verifying = this.#verifying.get(owner);

@@ -11,18 +11,20 @@ interface Reader {
  * Where nodes do not agree, in words.
  *
  * @param lying Ids that may be listed or not: nobody needs to agree with a liar.
- * @param areApart Of two nodes that need not see each other.
+ * @param isTaken Whether a name is another's for a node: so the two need not see each other.
  */
 export function disagreements<Node extends Reader>(
   nodes: readonly Node[],
   lying: readonly string[],
-  areApart: (one: Node, other: Node) => boolean = () => false,
+  isTaken: (at: Node, nodeId: string) => boolean = () => false,
 ): string[] {
   const problems: string[] = [];
   const liars = new Set(lying);
+  const areApart = (one: Node, other: Node) =>
+    isTaken(one, other.nodeId) || isTaken(other, one.nodeId);
   const wanted = nodes.map((owner) => owner.read(owner.nodeId));
   for (const node of nodes) {
-    const listed = node.present().filter((nodeId) => !liars.has(nodeId));
+    const listed = node.present().filter((nodeId) => !liars.has(nodeId) && !isTaken(node, nodeId));
     const others = nodes.filter((other) => other !== node && !areApart(node, other));
     const apart = nodes.filter((other) => areApart(node, other)).map(({ nodeId }) => nodeId);
     if (

@@ -249,6 +249,8 @@ export class Promises {
       !isAstray &&
       !this.#liars.has(owner) &&
       !this.#cloned.has(owner) &&
+      // Two lives may have made one version: changes of one to that of the other stay until its proof.
+      !(this.#unmarked.has(owner) && proof?.version !== version) &&
       this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) !== true
     ) {
       this.#broken(node, `holds entries of ${owner} that ${owner} never had: ${show(entries)}`);

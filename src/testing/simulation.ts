@@ -295,7 +295,7 @@ export class Simulation {
     return disagreements(
       [...this.running(), ...pythons],
       [...lying, ...this.invented],
-      (one, other) => isNameTaken(this, one, other) || isNameTaken(this, other, one),
+      (at, nodeId) => isNameTaken(this, at, nodeId),
     );
   }
 

@@ -7,12 +7,8 @@ import type { SimHost } from "./sim-carrier.ts";
 import { SimNode } from "./sim-node.ts";
 import type { Simulation } from "./simulation.ts";
 
-/** Whether one node has the key of a liar pinned for the name of another. */
-export function isNameTaken(
-  { liars, nodes }: Simulation,
-  at: SimHost,
-  { nodeId }: SimHost,
-): boolean {
+/** Whether a node has the key of a liar pinned for the name of another. */
+export function isNameTaken({ liars, nodes }: Simulation, at: SimHost, nodeId: string): boolean {
   const pinned = at instanceof SimNode ? at.disk.pins.get(nodeId) : undefined;
   if (pinned === undefined) return false;
   return [...liars]

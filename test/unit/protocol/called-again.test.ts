@@ -45,7 +45,9 @@ function live(
 }
 
 /** A node that was shown, did not answer, and is not listed. */
-function withSlow() {
+function withSlow(
+  onShown: (core: LoneCore, namer: SessionPuppet, slow: SessionPuppet) => void = () => {},
+) {
   const { core, peers } = large();
   const [namer] = peers as [SessionPuppet];
   const slow = new SessionPuppet("slow", "10.0.0.99");
@@ -65,6 +67,7 @@ function withSlow() {
     return ack?.wants;
   };
   show();
+  onShown(core, namer, slow);
   for (let steps = 0; core.core.member("slow") !== undefined && steps < 500; steps += 1)
     live(core, peers, STEP_MS);
   expect(core.core.member("slow")).toBeUndefined();
@@ -72,6 +75,24 @@ function withSlow() {
 }
 
 describe("A node that was slow when it was shown", () => {
+  it("is not read at an older version than before, whoever shows that", () => {
+    const state = (slow: SessionPuppet, version: number) =>
+      slow.snapshot(version, { a: `${version}` }, "signed");
+    const { core, peers, namer, slow, show } = withSlow((core, namer, slow) => {
+      namer.send(core, state(slow, NOW_SECONDS + 2));
+      expect(core.core.member("slow")?.replica?.version).toBe(NOW_SECONDS + 2);
+    });
+    live(core, peers, 3_100);
+    show();
+    live(core, [...peers, slow], 1_000);
+    expect(core.core.member("slow")?.status).toBe("alive");
+    const read = [1, 2, 3].map((ahead) => {
+      namer.send(core, state(slow, NOW_SECONDS + ahead));
+      return core.core.member("slow")?.replica?.version;
+    });
+    expect(read).toEqual([undefined, NOW_SECONDS + 2, NOW_SECONDS + 3]);
+  });
+
   it("is asked for three seconds later, by whatever names it, and called", () => {
     const { core, peers, namer, slow, offer } = withSlow();
     const state = slow.snapshot(NOW_SECONDS, { a: "1" }, "signed");

@@ -38,12 +38,12 @@ describe("Nodes", () => {
   it("need not agree with a liar, nor see each other where a name was taken", () => {
     const nodes = [
       reader("a", { a: "1", c: "3", liar: "?" }),
-      reader("b", { ...ALL, a: "of another" }),
+      reader("b", { ...ALL, a: "of another", dead: "of another" }),
       reader("c", ALL),
     ];
-    const areApart = (one: { name: string }, other: { name: string }) =>
-      [one.name, other.name].sort().join() === "a,b";
-    expect(disagreements(nodes, ["liar"], areApart)).toEqual([]);
-    expect(disagreements(nodes, ["liar"])).toHaveLength(3);
+    const isTaken = (at: { name: string }, nodeId: string) =>
+      at.name === "b" && ["a", "dead"].includes(nodeId);
+    expect(disagreements(nodes, ["liar"], isTaken)).toEqual([]);
+    expect(disagreements(nodes, ["liar"])).toHaveLength(4);
   });
 });
