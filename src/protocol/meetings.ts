@@ -214,7 +214,8 @@ export class Meetings {
       this.#dials.rememberFailure(nodeId, endpoint);
       // Others reach it: so shall we, one day. It may have answered our HELLO and nothing more.
       const named = this.#parts.members.get(nodeId);
-      if (named !== undefined && !isReached(named)) this.#hooks.onNamed(named);
+      const isSought = named !== undefined && !isReached(named) && !isGoneOrRefused(named);
+      if (isSought) this.#hooks.onNamed(named);
     } finally {
       this.#dials.leave();
     }
@@ -267,4 +268,9 @@ function hasLeft({ nodeId }: Member): DsnError {
     why: "it has said goodbye meanwhile",
     nodeId,
   });
+}
+
+/** It has said goodbye, or will have nothing to do with us: no news of it. */
+function isGoneOrRefused({ status }: Member): boolean {
+  return status === "left" || status === "refused";
 }

@@ -55,7 +55,10 @@ export class Moves {
   /** D02, D09: a HELLO alone moves nobody. The node itself must answer at the new address. */
   #considerMove(member: Member, endpoint: Address, restarted: boolean, fresh: boolean): void {
     if (member.native !== undefined) {
-      if (restarted && fresh) this.#parts.kernel.spawn(this.#moveNative(member, endpoint));
+      // Where others showed it may be anybody.
+      const wasOnlyShown = member.provenIncarnation === undefined;
+      if (fresh && (restarted || wasOnlyShown))
+        this.#parts.kernel.spawn(this.#moveNative(member, endpoint));
       else this.#parts.replication.pushAll();
       return;
     }

@@ -6,7 +6,6 @@ import { DsnError } from "../errors.ts";
 import { BusyNodes } from "./busy.ts";
 import type { Flow } from "./flow.ts";
 import { isPresent, isReached, type Member } from "./member.ts";
-import type { Members } from "./members.ts";
 import { NativeQuestion, type NativeQuestionParts, type Unanswered } from "./native-question.ts";
 import type { Overlay } from "./overlay.ts";
 import { ProbeRounds } from "./probe-rounds.ts";
@@ -46,7 +45,6 @@ export interface FailedTries {
 }
 
 export interface NativeProbesParts extends NativeQuestionParts {
-  readonly members: Members;
   readonly relays: Relays;
   readonly overlay: Overlay;
   /** Has one member asked; nothing happens while it is. */
@@ -130,7 +128,7 @@ export class NativeProbes {
    */
   #note(member: Member, answered: boolean, byDatagram: boolean): void {
     const counts = byDatagram || !this.#question.takesDatagrams(member);
-    if (counts) this.suspicions.answered.note(answered);
+    if (counts) this.suspicions.note(answered);
   }
 
   /** By datagram, then on the session. */
@@ -139,7 +137,7 @@ export class NativeProbes {
     const byDatagram = this.#question.asksByDatagram(member);
     const firstTryMs = Math.round(firstTryMsOf(member) + LATENESS_PER_TRY * kernel.latenessMs);
     if (byDatagram && (yield* this.#question.answersDatagram(member, firstTryMs))) {
-      this.suspicions.answered.note(true);
+      this.suspicions.note(true);
       // Only what answers on a session is reached again.
       if (stands() && member.status !== "one-way") this.#lives(member);
       return undefined;
@@ -157,7 +155,7 @@ export class NativeProbes {
     // A connection that ended is no sign of much work.
     const busy = !failure.quick && (yield* this.#question.isBusy(member, firstTryMs));
     if (!busy || !stands()) return failure;
-    if (byDatagram) this.suspicions.answered.note(false);
+    if (byDatagram) this.suspicions.note(false);
     this.#lives(member);
     return undefined;
   }
@@ -186,7 +184,7 @@ export class NativeProbes {
     while (kernel.now.monotonicMs < untilMs && !answered()) yield* kernel.sleep(KNOCK_MS);
     if (!stands()) return undefined;
     if (!answered()) return knocks.find(({ failure }) => failure)?.failure ?? SILENT;
-    this.suspicions.answered.note(knocks.length === 1);
+    this.suspicions.note(knocks.length === 1);
     this.#lives(member);
     return undefined;
   }

@@ -12,6 +12,7 @@ import { tellFeatures } from "./features.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Member, noteProven, noteRoundTrip, targetOf } from "./member.ts";
+import type { Members } from "./members.ts";
 import { isForgotten } from "./refusal.ts";
 import { LIMITS } from "./settings.ts";
 import { troubleOf } from "./troubles.ts";
@@ -22,6 +23,7 @@ export const PROOF_MS = 30_000;
 
 export interface NativeQuestionParts {
   readonly kernel: Kernel;
+  readonly members: Members;
   readonly trust: Trust;
   readonly me: { readonly nodeId: string; readonly keyId: string | undefined };
   /** We send datagrams. */
@@ -125,7 +127,9 @@ export class NativeQuestion {
     if (reply.kind !== "answer") return this.#unanswered(member, to, reply, { sentMs, timeoutMs });
     const nowMs = kernel.now.monotonicMs;
     noteProven(member, nowMs);
-    pinProven(this.#parts.trust, member);
+    const { members, trust } = this.#parts;
+    // Another key may have the name by now, or nobody.
+    if (members.has(member)) pinProven(trust, member);
     if (reply.peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = reply.peerUnixSeconds - Math.floor(kernel.now.unixSeconds);
     }

@@ -71,12 +71,19 @@ export class Suspicions {
   readonly #parts: SuspicionsParts;
   /** Of the first questions to nodes that were there, as a suspicion asks: by datagram where it can. */
   readonly answered = new AnsweredShare();
+  #answeredMs = Number.NEGATIVE_INFINITY;
   /** Of those on sessions: few where datagrams pass. */
   readonly #onSessions = new AnsweredShare();
   #onSessionsMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: SuspicionsParts) {
     this.#parts = parts;
+  }
+
+  /** A first question, as a suspicion asks. */
+  note(answered: boolean): void {
+    this.answered.note(answered);
+    this.#answeredMs = this.#parts.kernel.now.monotonicMs;
   }
 
   /** A first question on a session. */
@@ -88,8 +95,10 @@ export class Suspicions {
   /** How many questions on sessions in a row go unanswered so seldom by a node that is there, 0 to 1. */
   triesOnSessions(falseShare: number): number {
     const tries = this.#onSessions.tries(falseShare);
-    const isOld = this.#parts.kernel.now.monotonicMs - this.#onSessionsMs > SEEN_MS;
-    return isOld ? Math.min(tries, this.answered.tries(falseShare)) : tries;
+    const { monotonicMs } = this.#parts.kernel.now;
+    const isOld = monotonicMs - this.#onSessionsMs > SEEN_MS;
+    const isOtherSeen = monotonicMs - this.#answeredMs <= SEEN_MS / 2;
+    return isOld && isOtherSeen ? Math.min(tries, this.answered.tries(falseShare)) : tries;
   }
 
   /**

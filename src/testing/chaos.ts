@@ -68,7 +68,7 @@ export function runChaos(
   simulation.run(mixed ? PYTHON_SETTLED_MS + WATCH_MS : WATCH_MS);
   // A Python peer that dropped another in the last of its failing calls waits for gossip again.
   if (mixed) simulation.converge(maxMs);
-  else convergeForGood(simulation, untilMs);
+  else convergeForGood(simulation, plan.dead, untilMs);
   simulation.verify();
   checkPythons(simulation, settledMs, plan.dead);
   checkRest(simulation);
@@ -80,12 +80,14 @@ export function runChaos(
  * All may agree for a moment before the last of them has heard of a node that is dead; within the
  * time that they have, they agree and go on to.
  */
-function convergeForGood(simulation: Simulation, untilMs: number): void {
+function convergeForGood(simulation: Simulation, dead: readonly string[], untilMs: number): void {
   for (;;) {
     const later = simulation.unconverged();
     if (later.length === 0) return;
     const leftMs = untilMs - simulation.clock.nowMs;
-    if (leftMs <= 0) throw new Error(`seed ${simulation.seed}: fell apart: ${later.join("; ")}`);
+    const isOnlyListed = simulation.unconverged(dead).length === 0;
+    if (leftMs <= 0 || !isOnlyListed)
+      throw new Error(`seed ${simulation.seed}: fell apart: ${later.join("; ")}`);
     simulation.converge(leftMs);
     simulation.run(WATCH_MS);
   }

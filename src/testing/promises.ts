@@ -112,7 +112,7 @@ export class Promises {
   spoke(from: SimNode, to: SimNode | undefined, type: AnyType): void {
     if (type === MessageType.HELLO || type === MessageType.PING) return;
     if (!from.sessions || to?.sessions !== true || this.#liars.has(from.name)) return;
-    if (isMisled(this.#liars, from, to)) return;
+    if (this.#liars.has(to.name) || isMisled(this.#liars, from, to)) return;
     this.#broken(from, `sends ${anyName(type)} to ${to.name} over the weaker wire`);
   }
 
@@ -294,19 +294,24 @@ function hash(message: Uint8Array): string {
   return createHash("sha256").update(message).digest("base64");
 }
 
+/** Whom a node may be talking to. */
+const DIALLED: ReadonlySet<string> = new Set(["alive", "suspect", "one-way", "joining"]);
+
 /** One that speaks the weaker wire cannot prove where it is: a liar may have sent us there. */
 function isMisled(
   liars: ReadonlySet<string>,
   { core }: SimNode,
   { nodeId, address }: SimNode,
 ): boolean {
-  if (liars.size === 0) return false;
+  const known = core.member(nodeId);
+  if (liars.size === 0 || (known !== undefined && known.native?.sessions !== true)) return false;
   return core
     .members()
     .some(
       (member) =>
         member.nodeId !== nodeId &&
         member.endpoint?.address === address &&
-        member.native === undefined,
+        member.native === undefined &&
+        DIALLED.has(member.status),
     );
 }

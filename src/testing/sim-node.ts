@@ -177,6 +177,15 @@ export class SimNode implements SimHost {
     for (const happen of this.#whenAwake.splice(0)) happen();
   }
 
+  /** A name has one key until it is forgotten. */
+  #pin({ pins }: SimDisk, nodeId: string, publicKey: Uint8Array): void {
+    const before = pins.get(nodeId);
+    if (before !== undefined && Buffer.compare(before, publicKey) !== 0) {
+      throw new Error(`${this.name} pins another key for ${nodeId}`);
+    }
+    pins.set(nodeId, publicKey);
+  }
+
   #carryOut(effect: Effect): void {
     const { disk } = this;
     const world = this.#world;
@@ -191,7 +200,7 @@ export class SimNode implements SimHost {
         break;
       }
       case "pin":
-        disk.pins.set(effect.nodeId, effect.publicKey);
+        this.#pin(disk, effect.nodeId, effect.publicKey);
         break;
       case "unpin":
         disk.pins.delete(effect.nodeId);

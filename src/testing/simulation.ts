@@ -288,13 +288,17 @@ export class Simulation {
 
   // ---- convergence ----------------------------------------------------------------------------
 
-  /** What keeps running nodes from agreeing, in words; empty when they do. */
-  unconverged(): string[] {
+  /**
+   * What keeps running nodes from agreeing, in words; empty when they do.
+   *
+   * @param ignored Ids that may be listed or not.
+   */
+  unconverged(ignored: readonly string[] = []): string[] {
     const pythons = [...this.pythons.values()].filter(({ running }) => running);
     const lying = [...this.liars].flatMap((name) => this.nodes.get(name)?.nodeId ?? []);
     return disagreements(
       [...this.running(), ...pythons],
-      [...lying, ...this.invented],
+      [...lying, ...this.invented, ...ignored],
       (at, nodeId) => isNameTaken(this, at, nodeId),
     );
   }

@@ -10,7 +10,9 @@ import type { Simulation } from "./simulation.ts";
 /** Whether a node has the key of a liar pinned for the name of another. */
 export function isNameTaken({ liars, nodes }: Simulation, at: SimHost, nodeId: string): boolean {
   const pinned = at instanceof SimNode ? at.disk.pins.get(nodeId) : undefined;
-  if (pinned === undefined) return false;
+  if (pinned === undefined || !(at instanceof SimNode)) return false;
+  const known = at.core.member(nodeId);
+  if (known !== undefined && !isSame(known.publicKey, pinned)) return false;
   return [...liars]
     .flatMap((name) => nodes.get(name) ?? [])
     .some((liar) => liar.nodeId !== nodeId && isSame(liar.disk.keyPair.publicKey, pinned));

@@ -4,7 +4,7 @@ import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeAlive } from "../../../src/wire/native-alive.ts";
 import { encodeIntroduce } from "../../../src/wire/native-members.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { type LoneCore, PORT } from "./lone-core.ts";
+import { answered, type LoneCore, PORT } from "./lone-core.ts";
 import { silence } from "./native.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";
 
@@ -140,6 +140,48 @@ describe("A node that others show and that never answers", () => {
     expect(core.core.member(gone.nodeId)?.status).toBe("down");
     expect(suspected).toContain(gone.nodeId);
     expect(gone.calls(core, MessageType.HELLO).length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe("A late answer on a session", () => {
+  it("of somebody whose name another one has proved to have meanwhile pins nothing", () => {
+    const { core, peers } = large();
+    const [namer] = peers as [SessionPuppet];
+    const insiders = Array.from(
+      { length: 8 },
+      (_, index) => new SessionPuppet(`new${index}`, `10.0.2.${index + 1}`, `insider${index}`),
+    );
+    const entries = insiders.map((one) => ({
+      role: "request" as const,
+      hello: one.greeting(),
+      endpoint: { address: one.address, port: PORT },
+    }));
+    namer.ask(core, NativeType.INTRODUCE, encodeIntroduce(entries));
+    let insider: SessionPuppet | undefined;
+    for (let steps = 0; steps < 200 && insider === undefined; steps += 1) {
+      live(core, peers, STEP_MS);
+      insider = insiders.find((one) => one.calls(core, NativeType.ALIVE).length > 0);
+    }
+    const [question] = insider?.calls(core, NativeType.ALIVE) ?? [];
+    if (insider === undefined || question === undefined) throw new Error("nobody is asked");
+    core.step({ kind: "forget", nodeId: insider.nodeId });
+    core.reply(question, answered(new Uint8Array()));
+    expect(core.pins.has(insider.nodeId)).toBe(false);
+  });
+});
+
+describe("A node that others show where an insider is", () => {
+  it("is called where it says HELLO from, though it is listed already", () => {
+    const { core, peers } = large();
+    const [namer] = peers as [SessionPuppet];
+    const node = new SessionPuppet("node", "10.0.0.98");
+    const endpoint = { address: "10.0.0.99", port: PORT };
+    const hello = node.greeting();
+    namer.ask(core, NativeType.INTRODUCE, encodeIntroduce([{ role: "request", hello, endpoint }]));
+    expect(core.core.member("node")?.endpoint?.address).toBe("10.0.0.99");
+    core.ask(MessageType.HELLO, node.greeting(), node.address);
+    live(core, [...peers, node], 500);
+    expect(core.core.member("node")?.endpoint?.address).toBe("10.0.0.98");
   });
 });
 

@@ -14,13 +14,16 @@ describe("How often a node is asked on sessions", () => {
     const suspicions = new Suspicions({ kernel } as SuspicionsParts);
     const tries = () => suspicions.triesOnSessions(1e-3);
     for (let count = 0; count < 100; count += 1) suspicions.noteOnSession(false);
-    for (let count = 0; count < 100; count += 1) suspicions.answered.note(true);
+    for (let count = 0; count < 100; count += 1) suspicions.note(true);
     expect(tries()).toBeGreaterThan(10);
     kernel.now = { monotonicMs: 19_000, unixSeconds: 0 };
+    suspicions.note(true);
     expect(tries()).toBeGreaterThan(10);
     kernel.now = { monotonicMs: 21_000, unixSeconds: 0 };
     expect(tries()).toBeLessThan(3);
-    for (let count = 0; count < 100; count += 1) suspicions.answered.note(false);
+    kernel.now = { monotonicMs: 30_000, unixSeconds: 0 };
+    expect(tries(), "both are old").toBeGreaterThan(10);
+    for (let count = 0; count < 100; count += 1) suspicions.note(false);
     expect(tries()).toBeGreaterThan(10);
   });
 });
