@@ -37,6 +37,7 @@ export class Joining {
     });
     const turns = new Turns(parts.kernel);
     this.#pursuits = new Pursuits(parts, this.#meetings, turns);
+    parts.members.onForgotten = (member) => this.#pursuits.forget(member);
     this.#visits = new Visits(parts, this.#meetings, this.#pursuits);
     this.#moves = new Moves(parts, this.#meetings, this.#pursuits);
     const remembered = new Remembered(parts, this.#meetings, turns, (at) =>

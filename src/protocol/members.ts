@@ -50,6 +50,8 @@ export class Members {
   presentCount = 0;
   /** Told of each that becomes present, and of each that is another process than before. */
   onNews: (member: Member) => void = () => undefined;
+  /** Told of each that is forgotten. */
+  onForgotten: (member: Member) => void = () => undefined;
   /** What is told of those that come and go. */
   readonly damping: Damping;
 
@@ -86,7 +88,9 @@ export class Members {
 
   remove(member: Member): void {
     if (isPresent(member)) this.setStatus(member, "down", undefined);
-    if (this.#byId.get(member.nodeId) === member) this.#byId.delete(member.nodeId);
+    if (this.#byId.get(member.nodeId) !== member) return;
+    this.#byId.delete(member.nodeId);
+    this.onForgotten(member);
   }
 
   /**
@@ -259,6 +263,7 @@ export class Members {
     const dropped = areMany ? never[0] : (known ?? never[0]);
     if (dropped === undefined) return false;
     this.#byId.delete(dropped.nodeId);
+    this.onForgotten(dropped);
     return true;
   }
 }

@@ -45,6 +45,11 @@ export class Pursuits {
     else pursuit.hurry();
   }
 
+  /** The member is one no more: nobody waits for its next turn. */
+  forget(member: Member): void {
+    this.#pursuits.get(member)?.hurry();
+  }
+
   /**
    * The same for a member whose HELLO we have just answered.
    *

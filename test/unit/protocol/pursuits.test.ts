@@ -47,6 +47,15 @@ describe("A newcomer that we do not reach", () => {
     expect(comings(core, "bob")).toEqual([]);
   });
 
+  it("leaves nothing that waits for its next turn when it is forgotten", () => {
+    const core = new LoneCore();
+    core.ask(MessageType.HELLO, new Native("bob", AT).greeting(), AT);
+    pass(core, 20_000, unreachable);
+    const { timers } = core.core.pending;
+    core.step({ kind: "forget", nodeId: "bob" });
+    expect(core.core.pending.timers).toBeLessThan(timers);
+  });
+
   it("is reached as soon as it answers", () => {
     const core = new LoneCore();
     const bob = new Native("bob", AT);
