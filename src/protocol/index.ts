@@ -15,6 +15,7 @@ export type { Entries, EntriesChange } from "./entries.ts";
 export type { CoreEvent, PeerStatus } from "./event.ts";
 export type { Effect, Input, Instant } from "./input.ts";
 export {
+  type FormerIncarnation,
   isPresent,
   type Member,
   type NativeFacts,
