@@ -35,7 +35,7 @@ export class UdpPath {
   #silences = 0;
   #pauseMs = PAUSE_MS.min;
   #pausedUntilMs = -Infinity;
-  #blocked = false;
+  #blockedMs: number | undefined;
   #closed = false;
 
   constructor(context: UdpPathContext, to: Address) {
@@ -43,9 +43,12 @@ export class UdpPath {
     this.#to = to;
   }
 
-  /** Datagrams did not pass when last tried. If HTTP does, that is worth saying. */
-  get isBlocked(): boolean {
-    return this.#blocked;
+  /**
+   * When it was found, on the monotonic clock in milliseconds, that datagrams do not pass; undefined
+   * when they did when last tried. If HTTP does, that is worth saying.
+   */
+  get blockedMs(): number | undefined {
+    return this.#blockedMs;
   }
 
   /** There is an association: large datagrams have passed, both ways. */
@@ -82,7 +85,7 @@ export class UdpPath {
     this.#silences = 0;
     this.#pauseMs = PAUSE_MS.min;
     this.#pausedUntilMs = -Infinity;
-    this.#blocked = false;
+    this.#blockedMs = undefined;
     const link = this.#link;
     this.#drop();
     link?.giveUp();
@@ -123,7 +126,7 @@ export class UdpPath {
   #invited(invited: Invited | undefined): void {
     this.#inviting = false;
     this.#invitation = undefined;
-    this.#blocked = invited === undefined;
+    this.#blockedMs = invited === undefined ? this.#context.monotonicMs() : undefined;
     if (invited === undefined) this.#pause();
     else this.#link = this.#linkOf(invited);
   }
@@ -156,7 +159,7 @@ export class UdpPath {
     if (this.#silences === 1) {
       this.invite();
     } else {
-      this.#blocked = true;
+      this.#blockedMs = this.#context.monotonicMs();
       this.#pause();
     }
   }

@@ -85,17 +85,17 @@ export class UdpRoute {
     }
     this.#httpMs = this.#context.monotonicMs();
     if (this.path.isOpen) this.#doubtedMs = undefined;
-    if (this.path.isBlocked && !this.#told) this.#doubt();
+    const { blockedMs } = this.path;
+    if (blockedMs !== undefined && !this.#told) this.#doubt(blockedMs);
     this.path.invite();
   }
 
   /** The peer may have been stopped until now: the way is tried again before it is called blocked. */
-  #doubt(): void {
-    const nowMs = this.#context.monotonicMs();
+  #doubt(blockedMs: number): void {
     if (this.#doubtedMs === undefined) {
-      this.#doubtedMs = nowMs;
+      this.#doubtedMs = this.#context.monotonicMs();
       this.path.reset();
-    } else if (nowMs - this.#doubtedMs >= DOUBTED_MS) {
+    } else if (blockedMs - this.#doubtedMs >= DOUBTED_MS) {
       this.#told = true;
       this.#context.onDatagrams(false);
     }

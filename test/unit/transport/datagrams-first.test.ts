@@ -228,11 +228,27 @@ describe("Datagrams first", () => {
     const scene = new Scene();
     scene.pair.fate = dropped;
     scene.carrier.speaksDatagrams(scene.to, true);
-    for (let second = 0; second < 20; second++) {
+    for (let second = 0; second < 40; second++) {
       expect(await scene.ask()).toMatchObject(BY_HTTP);
       await pass(1_000);
     }
     expect(scene.told).toEqual(["peer.example: do not pass"]);
+  });
+
+  it("says nothing because of what it tried long ago", async () => {
+    const scene = new Scene();
+    scene.pair.fate = dropped;
+    scene.carrier.speaksDatagrams(scene.to, true);
+    for (let second = 0; second < 10; second++) {
+      await scene.ask();
+      await pass(1_000);
+    }
+    await pass(60_000);
+    scene.pair.fate = () => 1;
+    await scene.ask();
+    await pass(1_000);
+    expect(await scene.ask()).toMatchObject(BY_DATAGRAM);
+    expect(scene.told).toEqual([]);
   });
 
   it("says nothing of a peer that has no time for datagrams for ten seconds", async () => {

@@ -86,9 +86,9 @@ describe("An association", () => {
     const pair = new UdpPair({ answererKey: new Uint8Array(16).fill(2) });
     pair.path.invite();
     await pass(2_900);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     await pass(200);
-    expect(pair.path.isBlocked).toBe(true);
+    expect(pair.path.blockedMs).toBeDefined();
     expect(pair.count("answer")).toBe(0);
     expect(pair.answering.size).toBe(0);
   });
@@ -113,7 +113,7 @@ describe("An association", () => {
     pair.path.invite();
     await pass(3_100);
     expect(pair.path.takes(0)).toBe(false);
-    expect(pair.path.isBlocked).toBe(true);
+    expect(pair.path.blockedMs).toBeDefined();
   });
 
   it("is confirmed only by an answer to a try of ours", async () => {
@@ -160,7 +160,7 @@ describe("An association", () => {
     pair.path.invite();
     await pass(100);
     expect(pair.sent).toEqual([]);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     pair.path.invite();
     await pass(100);
     expect(found).toHaveBeenCalledTimes(1);
@@ -404,7 +404,7 @@ describe("After silence", () => {
     await pass(460);
     expect(asked.reply).toEqual({ kind: "silent" });
     await pass(100);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     expect(pair.path.takes(0)).toBe(true);
     const again = pair.ask(bytes(1));
     await pass(1);
@@ -455,17 +455,17 @@ describe("After silence", () => {
     pair.fate = ({ kind }) => (kind === "request" ? 0 : 1);
     pair.ask(bytes(1));
     await pass(600);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     pair.ask(bytes(1));
     await pass(600);
-    expect(pair.path.isBlocked).toBe(true);
+    expect(pair.path.blockedMs).toBeDefined();
     pair.path.invite();
     await pass(4_000);
     expect(pair.path.takes(0)).toBe(false);
     pair.fate = () => 1;
     await pass(1_000);
     await pair.connect();
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     const asked = pair.ask(bytes(1));
     await pass(1);
     expect(asked.reply).toMatchObject({ kind: "answer" });
@@ -481,7 +481,7 @@ describe("After silence", () => {
       pair.fate = ({ kind }) => (kind === "request" ? 0 : 1);
       pair.ask(bytes(1));
       await pass(600);
-      expect(pair.path.isBlocked).toBe(false);
+      expect(pair.path.blockedMs).toBeUndefined();
       expect(pair.path.takes(0)).toBe(true);
     }
   });
@@ -504,7 +504,7 @@ describe("After silence", () => {
     expect(left.reply).toEqual({ kind: "silent" });
     expect(pair.asking.expected).toBe(1);
     expect(pair.path.takes(0)).toBe(true);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
   });
 
   it("nothing is kept of associations that are over", async () => {
@@ -541,9 +541,9 @@ describe("After silence", () => {
     pair.fate = dropped;
     pair.path.invite();
     await pass(3_100);
-    expect(pair.path.isBlocked).toBe(true);
+    expect(pair.path.blockedMs).toBeDefined();
     pair.path.reset();
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
     pair.fate = () => 1;
     await pair.connect();
   });
@@ -557,7 +557,7 @@ describe("After silence", () => {
     const sent = pair.count("init");
     await pass(5_000);
     expect(pair.count("init")).toBe(sent);
-    expect(pair.path.isBlocked).toBe(false);
+    expect(pair.path.blockedMs).toBeUndefined();
   });
 });
 

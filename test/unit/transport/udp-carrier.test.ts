@@ -139,7 +139,7 @@ describe("UdpCarrier", () => {
     // Nothing is awaited that could fail to come.
     expect(carrier.load.expected).toBe(0);
     expect(path.takes(0)).toBe(false);
-    expect(path.isBlocked).toBe(false);
+    expect(path.blockedMs).toBeUndefined();
   });
 
   it.runIf(hasIpv6)("understands addresses with a zone", async () => {
@@ -220,7 +220,7 @@ describe("UdpCarrier", () => {
     path.invite();
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(path.takes(0)).toBe(false);
-    expect(path.isBlocked).toBe(false);
+    expect(path.blockedMs).toBeUndefined();
   });
 
   it("cannot send to a port that is none, and says nothing of it", async () => {
