@@ -5,44 +5,10 @@ import { encodeIntroduce } from "../../../src/wire/native-members.ts";
 import { encodeOffers } from "../../../src/wire/native-offer.ts";
 import { decodeStateAcks } from "../../../src/wire/native-states.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
+import { large, live, STEP_MS } from "./large-network.ts";
 import { answered, type LoneCore, NOW_SECONDS, PORT } from "./lone-core.ts";
-import { comings, silence } from "./native.ts";
+import { comings } from "./native.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";
-
-const STEP_MS = 25;
-
-/** A core in a large network, and the others. */
-function large(): { core: LoneCore; peers: SessionPuppet[] } {
-  const core = sessionCore({ settings: { meshMax: 4, rings: 2 } });
-  const peers = Array.from({ length: 10 }, (_, index) =>
-    new SessionPuppet(`p${index}`, `10.0.1.${index + 1}`).join(core),
-  );
-  live(core, peers, 3_000);
-  return { core, peers };
-}
-
-/** Lets time pass in which the peers answer; what others are asked ends with its time-out. */
-function live(
-  core: LoneCore,
-  peers: readonly SessionPuppet[],
-  ms: number,
-  onStep: () => void = () => undefined,
-): void {
-  const since = new Map<number, number>();
-  for (let passed = 0; passed < ms; passed += STEP_MS) {
-    core.run(STEP_MS);
-    onStep();
-    for (const peer of peers) {
-      for (const call of peer.calls(core, NativeType.RELAY)) core.reply(call, silence);
-      peer.answerCalls(core);
-    }
-    for (const call of core.open) {
-      const sinceMs = since.get(call.exchange) ?? core.nowMs;
-      since.set(call.exchange, sinceMs);
-      if (core.nowMs - sinceMs >= call.timeoutMs) core.reply(call, silence);
-    }
-  }
-}
 
 /** A node that was shown, did not answer, and is not listed. */
 function withSlow(

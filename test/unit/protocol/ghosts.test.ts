@@ -1,50 +1,11 @@
 /** Members of a large network that only others have shown, and that may be made up. */
 import { describe, expect, it } from "vitest";
 import { MessageType } from "../../../src/wire/message-type.ts";
-import { decodeAlive } from "../../../src/wire/native-alive.ts";
 import { encodeIntroduce } from "../../../src/wire/native-members.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, PORT } from "./lone-core.ts";
-import { silence } from "./native.ts";
-import { SessionPuppet, sessionCore } from "./session.ts";
-
-const STEP_MS = 25;
-
-/** A core in a large network, and the others. */
-function large(): { core: LoneCore; peers: SessionPuppet[] } {
-  const core = sessionCore({ settings: { meshMax: 4, rings: 2 } });
-  const peers = Array.from({ length: 10 }, (_, index) =>
-    new SessionPuppet(`p${index}`, `10.0.1.${index + 1}`).join(core),
-  );
-  live(core, peers, 3_000);
-  return { core, peers };
-}
-
-/** Lets time pass in which the peers answer; what others are asked ends with its time-out. */
-function live(
-  core: LoneCore,
-  peers: readonly SessionPuppet[],
-  ms: number,
-  onStep: () => void = () => undefined,
-): string[] {
-  const suspected: string[] = [];
-  const since = new Map<number, number>();
-  for (let passed = 0; passed < ms; passed += STEP_MS) {
-    core.run(STEP_MS);
-    onStep();
-    for (const call of core.sent(NativeType.ALIVE)) suspected.push(...decodeAlive(call.payload));
-    for (const peer of peers) {
-      for (const call of peer.calls(core, NativeType.RELAY)) core.reply(call, silence);
-      peer.answerCalls(core);
-    }
-    for (const call of core.open) {
-      const sinceMs = since.get(call.exchange) ?? core.nowMs;
-      since.set(call.exchange, sinceMs);
-      if (core.nowMs - sinceMs >= call.timeoutMs) core.reply(call, silence);
-    }
-  }
-  return suspected;
-}
+import { large, live, STEP_MS } from "./large-network.ts";
+import { answered, PORT } from "./lone-core.ts";
+import { SessionPuppet } from "./session.ts";
 
 describe("A node that others show and that never answers", () => {
   it("is gone in seconds, and nobody is told that it is suspected: all that hear of it ask it", () => {

@@ -4,50 +4,10 @@ import { MessageType } from "../../../src/wire/message-type.ts";
 import { encodeIntroduce, type MemberEntry } from "../../../src/wire/native-members.ts";
 import { decodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, NOW_SECONDS, PORT } from "./lone-core.ts";
-import { silence, stranger, unreachable } from "./native.ts";
-import { SessionPuppet, sessionCore } from "./session.ts";
-
-const STEP_MS = 25;
-
-function large(count = 10) {
-  const core = sessionCore({ settings: { meshMax: 4, rings: 2 } });
-  const peers = Array.from({ length: count }, (_, index) =>
-    new SessionPuppet(`p${index}`, `10.0.1.${index + 1}`).join(core),
-  );
-  live(core, peers, 3_000);
-  return { core, peers };
-}
-
-type Relay = (payload: Uint8Array) => Uint8Array | undefined;
-
-function live(
-  core: LoneCore,
-  peers: readonly SessionPuppet[],
-  ms: number,
-  {
-    relay = () => undefined,
-    onStep = () => undefined,
-  }: { relay?: Relay; onStep?: () => void } = {},
-): void {
-  const since = new Map<number, number>();
-  for (let passed = 0; passed < ms; passed += STEP_MS) {
-    core.run(STEP_MS);
-    onStep();
-    for (const peer of peers) {
-      for (const call of peer.calls(core, NativeType.RELAY)) {
-        const answer = relay(call.payload);
-        core.reply(call, answer === undefined ? stranger : answered(answer));
-      }
-      peer.answerCalls(core);
-    }
-    for (const call of core.open) {
-      const sinceMs = since.get(call.exchange) ?? core.nowMs;
-      since.set(call.exchange, sinceMs);
-      if (core.nowMs - sinceMs >= call.timeoutMs) core.reply(call, silence);
-    }
-  }
-}
+import { large, live, type Relay, STEP_MS } from "./large-network.ts";
+import { type LoneCore, NOW_SECONDS, PORT } from "./lone-core.ts";
+import { unreachable } from "./native.ts";
+import type { SessionPuppet } from "./session.ts";
 
 const statusOf = (core: LoneCore, nodeId: string) => core.core.member(nodeId)?.status;
 
@@ -79,7 +39,7 @@ describe("A node that is back at a place that others reach and we do not", () =>
       const { to, hello } = decodeRelay(payload);
       return to === far.nodeId ? far.greetingBack(hello) : undefined;
     };
-    live(core, others, 40_000, { relay });
+    live(core, others, 40_000, () => undefined, relay);
     expect(statusOf(core, far.nodeId)).toBe("relayed");
   });
 });
@@ -116,20 +76,18 @@ describe("A node that only others reach, and that has begun anew elsewhere", () 
       // Taken back, and reached by others alone.
       far.issued = NOW_SECONDS + core.nowMs / 1_000;
       namer.ask(core, NativeType.INTRODUCE, encodeIntroduce([shownAt(far, far.address)]));
-      live(core, others, ms, { relay });
+      live(core, others, ms, () => undefined, relay);
       expect(statusOf(core, far.nodeId)).toBe("relayed");
       const before = core.nowMs;
       far.incarnation = 2;
       far.issued = NOW_SECONDS + core.nowMs / 1_000;
       namer.ask(core, NativeType.INTRODUCE, encodeIntroduce([shownAt(far, "10.9.9.9")]));
       let calledMs: number | undefined;
-      live(core, others, 20_000, {
-        relay,
-        onStep: () => {
-          const isCalled = core.sent(MessageType.HELLO).some(({ to }) => to.address === "10.9.9.9");
-          if (isCalled) calledMs ??= core.nowMs - before;
-        },
-      });
+      const noteCall = () => {
+        const isCalled = core.sent(MessageType.HELLO).some(({ to }) => to.address === "10.9.9.9");
+        if (isCalled) calledMs ??= core.nowMs - before;
+      };
+      live(core, others, 20_000, noteCall, relay);
       expect(calledMs).toBeLessThan(500);
     },
   );
