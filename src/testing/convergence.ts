@@ -24,19 +24,17 @@ export function disagreements<Node extends Reader>(
     isTaken(one, other.nodeId) || isTaken(other, one.nodeId);
   const wanted = nodes.map((owner) => owner.read(owner.nodeId));
   for (const node of nodes) {
-    const listed = node.present().filter((nodeId) => !liars.has(nodeId) && !isTaken(node, nodeId));
-    const others = nodes.filter((other) => other !== node && !areApart(node, other));
-    const apart = nodes.filter((other) => areApart(node, other)).map(({ nodeId }) => nodeId);
-    if (
-      !listsJust(
-        listed.filter((nodeId) => !apart.includes(nodeId)),
-        others,
-      )
-    ) {
+    const apart = new Set(nodes.filter((other) => areApart(node, other)));
+    const others = nodes.filter((other) => other !== node && !apart.has(other));
+    const ignored = new Set([...liars, ...[...apart].map(({ nodeId }) => nodeId)]);
+    const listed = node
+      .present()
+      .filter((nodeId) => !ignored.has(nodeId) && !isTaken(node, nodeId));
+    if (!listsJust(listed, others)) {
       problems.push(`${node.name} lists [${listed.sort().join()}]`);
     }
     for (const [index, owner] of nodes.entries()) {
-      if (areApart(node, owner)) continue;
+      if (apart.has(owner)) continue;
       const held = node.read(owner.nodeId);
       if (sameEntries(held, wanted[index])) continue;
       problems.push(

@@ -9,8 +9,9 @@ import type { Simulation } from "./simulation.ts";
 
 /** Whether a node has the key of a liar pinned for the name of another. */
 export function isNameTaken({ liars, nodes }: Simulation, at: SimHost, nodeId: string): boolean {
-  const pinned = at instanceof SimNode ? at.disk.pins.get(nodeId) : undefined;
-  if (pinned === undefined || !(at instanceof SimNode)) return false;
+  if (!(at instanceof SimNode)) return false;
+  const pinned = at.disk.pins.get(nodeId);
+  if (pinned === undefined) return false;
   const known = at.core.member(nodeId);
   if (known !== undefined && !isSame(known.publicKey, pinned)) return false;
   return [...liars]
