@@ -13,8 +13,19 @@ const WEIGHTS = { quick: 1 / 8, steady: 1 / 48 } as const;
 const SHARE = { min: 0.05, max: 0.99 } as const;
 
 export class AnsweredShare {
-  #quick: number = SHARE.max;
-  #steady: number = SHARE.max;
+  #quick: number;
+  #steady: number;
+
+  /** @param share Before anything was asked, 0 to 1. */
+  constructor(share: number = SHARE.max) {
+    this.#quick = share;
+    this.#steady = share;
+  }
+
+  /** How many are answered, 0 to 1. */
+  get share(): number {
+    return Math.min(this.#quick, this.#steady);
+  }
 
   note(answered: boolean): void {
     this.#quick = follow(this.#quick, answered, WEIGHTS.quick);
@@ -28,8 +39,7 @@ export class AnsweredShare {
    * @param falseShare How often, 0 to 1.
    */
   tries(falseShare: number): number {
-    const share = Math.min(this.#quick, this.#steady);
-    return Math.ceil(Math.log(falseShare) / Math.log(1 - share));
+    return Math.ceil(Math.log(falseShare) / Math.log(1 - this.share));
   }
 }
 

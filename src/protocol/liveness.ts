@@ -85,7 +85,7 @@ export class Liveness {
       members,
       relays,
       joining,
-      tries: (falseShare) => this.#native.suspicions.triesOnSessions(falseShare),
+      answered: () => this.#native.suspicions.answeredOnSessions,
       epoch: () => this.#epoch,
     });
     this.#gossip = new Gossip({ kernel, members, joining, replication, overlay });

@@ -50,7 +50,10 @@ export const notWhitelisted = (nodeId: string, me: string) =>
 export const keyChanged = (nodeId: string) =>
   new Refusal(401, `Cannot verify ECDSA key for ${nodeId}`, true);
 
-export const notReached = (nodeId: string) => new Refusal(504, `${nodeId} did not answer`, true);
+export const STATUS_NOT_REACHED = 504;
+
+export const notReached = (nodeId: string) =>
+  new Refusal(STATUS_NOT_REACHED, `${nodeId} did not answer`, true);
 
 export const sessionsOnly = () => new Refusal(406, "Native nodes use sessions", true);
 

@@ -13,33 +13,47 @@ import { isUnproven, type Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Relays } from "./relays.ts";
 
-/**
- * One is given up when it has proved nothing for so many ticks, and was asked as often in vain:
- * more where links lose much, for each proof crosses four of them.
- */
-const TICKS = { min: 3, max: 20 } as const;
-/** Of those that are there, who may be given up by chance. */
-const FALSE_VERDICTS = 1e-3;
+/** One is given up when it has proved nothing for so many ticks at least. */
+const SILENT_TICKS = 3;
+/** And when all that was asked in vain since would be so with so few of those that are there. */
+const FALSE_VERDICTS = 1e-6;
+/** Or was asked so often: what links lose is never known well. */
+const VAIN_MAX = 40;
+/** How often those who are asked do not reach one that is there: where a few do, or only just. */
+const UNREACHED = 0.1;
+/** What links let through before anything was seen of them: those of whom others speak are bad. */
+const ANSWERED = 0.5;
+/** Once it did not answer, it is asked so often in each tick: chance is found out sooner. */
+const ASKED_PER_TICK = 3;
 
 export interface RelayedCareParts {
   readonly kernel: Kernel;
   readonly members: Members;
   readonly relays: Relays;
   readonly joining: Joining;
-  /** How many questions on sessions in a row go unanswered so seldom, 0 to 1. */
-  readonly tries: (falseShare: number) => number;
+  /** How many first questions on sessions are answered by nodes that are there, 0 to 1. */
+  readonly answered: () => number;
   /** Grows at each resume of this machine. */
   readonly epoch: () => number;
+}
+
+/** What was asked in vain since it proved itself last, or became one of them. */
+interface Vain {
+  readonly sinceMs: number;
+  readonly count: number;
+  /** Questions that were not answered in time. */
+  readonly lost: number;
+  /** How likely all of that is if it is there, 0 to 1. */
+  readonly chance: number;
 }
 
 export class RelayedCare {
   readonly #parts: RelayedCareParts;
   /** Who is still to be asked before all are asked again. */
   #turn: Member[] = [];
-  /** How often each was asked in vain since it proved itself last, or became one of them. */
-  readonly #vain = new WeakMap<Member, { readonly sinceMs: number; readonly count: number }>();
+  readonly #vain = new WeakMap<Member, Vain>();
   /** Of the questions through others to nodes that were there. */
-  readonly #answered = new AnsweredShare();
+  readonly #answered = new AnsweredShare(ANSWERED);
 
   constructor(parts: RelayedCareParts) {
     this.#parts = parts;
@@ -55,7 +69,17 @@ export class RelayedCare {
     const isDue = (member: Member) => member.status === "relayed" && !joining.isDialling(member);
     if (this.#turn.length === 0) this.#turn = present.filter(isDue);
     for (const member of this.#turn.splice(0, kernel.settings.meshMax)) {
-      if (isDue(member)) kernel.spawn(this.#ask(member));
+      if (isDue(member)) kernel.spawn(this.#askInTick(member));
+    }
+  }
+
+  /** The next question is sent whether one is answered or not. */
+  *#askInTick(member: Member): Flow {
+    const { kernel } = this.#parts;
+    const times = this.#vain.has(member) ? ASKED_PER_TICK : 1;
+    for (let asked = 0; asked < times && member.status === "relayed"; asked += 1) {
+      kernel.spawn(this.#ask(member));
+      if (asked + 1 < times) yield* kernel.sleep(kernel.settings.tickMs / times);
     }
   }
 
@@ -63,12 +87,14 @@ export class RelayedCare {
     const { kernel, members, relays, joining, epoch } = this.#parts;
     if (kernel.isLate()) return;
     const before = epoch();
+    const askedMs = kernel.now.monotonicMs;
     const reached = yield* relays.ask(member);
     // Where those who reach it do not answer us either, they say nothing of it; nor does whatever
     // was asked before we were suspended.
     if (reached === "reached") this.#noteReached(member);
-    if (reached !== "not reached" || before !== epoch()) return;
-    if (member.status !== "relayed" || kernel.isLate() || !this.#isGivenUp(member)) return;
+    if (reached === "reached" || reached === "unheard" || before !== epoch()) return;
+    if (member.status !== "relayed" || kernel.isLate()) return;
+    if (!this.#isGivenUp(member, askedMs, reached === "no answer")) return;
     if (isUnproven(member)) {
       members.removeUnproven(member);
       return;
@@ -79,23 +105,35 @@ export class RelayedCare {
 
   /** It was there, so those before were lost. */
   #noteReached(member: Member): void {
-    const lost = this.#vain.get(member)?.count ?? 0;
+    const lost = this.#vain.get(member)?.lost ?? 0;
     for (let count = 0; count < lost; count += 1) this.#answered.note(false);
     this.#answered.note(true);
     this.#vain.delete(member);
   }
 
-  /** Counts one more question in vain. */
-  #isGivenUp(member: Member): boolean {
-    const { kernel, tries } = this.#parts;
+  #isGivenUp(member: Member, askedMs: number, isLost: boolean): boolean {
+    const { kernel } = this.#parts;
     const sinceMs = Math.max(member.provenMs, member.sinceMs);
-    const before = this.#vain.get(member);
-    const count = before?.sinceMs === sinceMs ? before.count + 1 : 1;
-    this.#vain.set(member, { sinceMs, count });
-    const needed = Math.max(tries(FALSE_VERDICTS), this.#answered.tries(FALSE_VERDICTS));
-    const ticks = Math.min(TICKS.max, Math.max(TICKS.min, needed));
-    const aliveMs = Math.max(sinceMs, kernel.lastLateMs);
-    const silentMs = kernel.now.monotonicMs - aliveMs;
-    return count >= ticks && silentMs >= ticks * kernel.settings.tickMs;
+    // It has proved itself since.
+    if (askedMs < sinceMs) return false;
+    const { count, chance } = this.#countVain(member, sinceMs, isLost);
+    const silentMs = kernel.now.monotonicMs - Math.max(sinceMs, kernel.lastLateMs);
+    const isLong = silentMs >= SILENT_TICKS * kernel.settings.tickMs;
+    return isLong && (chance <= FALSE_VERDICTS || count >= VAIN_MAX);
+  }
+
+  #countVain(member: Member, sinceMs: number, isLost: boolean): Vain {
+    const known = this.#vain.get(member);
+    const before = known?.sinceMs === sinceMs ? known : { count: 0, lost: 0, chance: 1 };
+    // Whoever passes a question on asks one of its own: both must be answered.
+    const answered = Math.min(this.#parts.answered() ** 2, this.#answered.share);
+    const vain: Vain = {
+      sinceMs,
+      count: before.count + 1,
+      lost: before.lost + (isLost ? 1 : 0),
+      chance: before.chance * (isLost ? 1 - answered : UNREACHED),
+    };
+    this.#vain.set(member, vain);
+    return vain;
   }
 }

@@ -41,8 +41,15 @@ export interface RelaysParts {
   readonly isClosed: () => boolean;
 }
 
-/** What others say of a member; `unheard` when none of them has said anything. */
-export type Reached = "reached" | "not reached" | "unheard";
+/**
+ * What came of asking others for a member: it has proved itself; all that were asked say that they
+ * do not reach it; one of them, or the member, did not answer in time; none of them has said
+ * anything of it.
+ */
+export type Reached = "reached" | "not reached" | "no answer" | "unheard";
+
+/** What says more of the member comes first. */
+const TELLING: readonly Reached[] = ["reached", "no answer", "not reached", "unheard"];
 
 export class Relays {
   readonly #parts: RelaysParts;
@@ -65,7 +72,7 @@ export class Relays {
     return (yield* this.ask(member)) === "reached";
   }
 
-  /** The same, and whether anybody has said so if not. */
+  /** The same, and what others say of it if not. */
   *ask(member: Member): Flow<Reached> {
     // Six messages and as many signatures: a machine that is late itself would only be later.
     if (!speaksNative(member) || this.#parts.kernel.isLate()) return "unheard";
@@ -79,8 +86,8 @@ export class Relays {
       for (const helper of helpers) {
         const ended = (one: Reached) => {
           missing -= 1;
-          if (one !== "unheard") best = one;
-          if (one === "reached" || missing === 0) resume(best);
+          if (TELLING.indexOf(one) < TELLING.indexOf(best)) best = one;
+          if (best === "reached" || missing === 0) resume(best);
         };
         run(this.#through(helper, member, hello), ended, fail);
       }
@@ -122,8 +129,11 @@ export class Relays {
       answerBytesMax: LIMITS.smallAnswerBytesMax,
     });
     // One that waits for a dead node for as long as we wait for it is silent, and there.
-    if (reply.kind === "failed" && helper.status !== "alive") return "unheard";
-    if (reply.kind !== "answer" || !members.has(member)) return "not reached";
+    if (reply.kind === "failed") return helper.status === "alive" ? "no answer" : "unheard";
+    if (reply.kind === "refused") {
+      return reply.status === refusals.STATUS_NOT_REACHED ? "no answer" : "not reached";
+    }
+    if (!members.has(member)) return "not reached";
     if (!(yield* greeting.answers(member, reply.payload, hello))) return "not reached";
     noteProven(member, kernel.now.monotonicMs);
     member.helper = helper.nodeId;

@@ -92,13 +92,13 @@ export class Suspicions {
     this.#onSessionsMs = this.#parts.kernel.now.monotonicMs;
   }
 
-  /** How many questions on sessions in a row go unanswered so seldom by a node that is there, 0 to 1. */
-  triesOnSessions(falseShare: number): number {
-    const tries = this.#onSessions.tries(falseShare);
+  /** How many first questions on sessions are answered by nodes that are there, 0 to 1. */
+  get answeredOnSessions(): number {
+    const { share } = this.#onSessions;
     const { monotonicMs } = this.#parts.kernel.now;
     const isOld = monotonicMs - this.#onSessionsMs > SEEN_MS;
     const isOtherSeen = monotonicMs - this.#answeredMs <= SEEN_MS / 2;
-    return isOld && isOtherSeen ? Math.min(tries, this.answered.tries(falseShare)) : tries;
+    return isOld && isOtherSeen ? Math.max(share, this.answered.share) : share;
   }
 
   /**

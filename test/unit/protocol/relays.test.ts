@@ -148,7 +148,14 @@ describe("A node that we do not reach", () => {
     expect(core.faults).toEqual([]);
   });
 
-  it("is asked for each tick, and down when it has proved nothing for three", () => {
+  const notKnown: Reply = { kind: "refused", status: 401, text: "Could not find bob" };
+  const notReached: Reply = { kind: "refused", status: 504, text: "bob did not answer" };
+
+  it.each([
+    ["is down after three ticks in which others say that they do not reach it", notKnown, [2, 4]],
+    ["is down after some more, where it does not answer them", notReached, [4, 8]],
+    ["is down after as many, where they do not answer", silence, [4, 8]],
+  ] as const)("is asked for each tick, and %s", (_, reply, [ticksMin, ticksMax]) => {
     const { core, bob, helpers } = setUp(1);
     const [helper] = helpers;
     if (helper === undefined) throw new Error("no helper");
@@ -158,16 +165,16 @@ describe("A node that we do not reach", () => {
       for (let passed = 0; passed < ms; passed += 100) {
         core.run(100);
         if (brings) bring(core, helper, bob);
-        for (const call of helper.calls(core, NativeType.RELAY)) core.reply(call, silence);
+        for (const call of helper.calls(core, NativeType.RELAY)) core.reply(call, reply);
         helper.answerCalls(core);
         for (const call of bob.calls(core)) core.reply(call, unreachable);
       }
     };
     live(10 * tickMs, true);
     expect(statusOf(core)).toBe("relayed");
-    live(2 * tickMs, false);
+    live(ticksMin * tickMs, false);
     expect(statusOf(core)).toBe("relayed");
-    live(2 * tickMs, false);
+    live((ticksMax - ticksMin) * tickMs, false);
     expect(statusOf(core)).toBe("down");
     expect(comings(core, "bob")).toEqual(["peer:leave"]);
   });
