@@ -85,7 +85,7 @@ function convergeForGood(simulation: Simulation, dead: readonly string[], untilM
     const later = simulation.unconverged();
     if (later.length === 0) return;
     const leftMs = untilMs - simulation.clock.nowMs;
-    const isOnlyListed = simulation.unconverged(dead).length === 0;
+    const isOnlyListed = simulation.isConverged(dead);
     if (leftMs <= 0 || !isOnlyListed)
       throw new Error(`seed ${simulation.seed}: fell apart: ${later.join("; ")}`);
     simulation.converge(leftMs);

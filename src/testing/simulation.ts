@@ -294,6 +294,15 @@ export class Simulation {
    * @param ignored Ids that may be listed or not.
    */
   unconverged(ignored: readonly string[] = []): string[] {
+    return [...this.#disagreements(ignored)];
+  }
+
+  /** The same, as far as whether there is anything. */
+  isConverged(ignored: readonly string[] = []): boolean {
+    return this.#disagreements(ignored).next().done === true;
+  }
+
+  #disagreements(ignored: readonly string[]): Generator<string> {
     const pythons = [...this.pythons.values()].filter(({ running }) => running);
     const lying = [...this.liars].flatMap((name) => this.nodes.get(name)?.nodeId ?? []);
     return disagreements(
@@ -305,7 +314,7 @@ export class Simulation {
 
   /** Runs until converged. @returns simulated ms, or throws with what is missing. */
   converge(maxMs: number): number {
-    const tookMs = this.runUntil(() => this.unconverged().length === 0, maxMs);
+    const tookMs = this.runUntil(() => this.isConverged(), maxMs);
     if (tookMs === undefined) {
       const missing = this.unconverged().slice(0, 10).join("\n  ");
       throw new Error(`seed ${this.seed}: not converged after ${maxMs} ms:\n  ${missing}`);

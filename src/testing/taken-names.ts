@@ -9,7 +9,7 @@ import type { Simulation } from "./simulation.ts";
 
 /** Whether a node has the key of a liar pinned for the name of another. */
 export function isNameTaken({ liars, nodes }: Simulation, at: SimHost, nodeId: string): boolean {
-  if (!(at instanceof SimNode)) return false;
+  if (liars.size === 0 || !(at instanceof SimNode)) return false;
   const pinned = at.disk.pins.get(nodeId);
   if (pinned === undefined) return false;
   const known = at.core.member(nodeId);

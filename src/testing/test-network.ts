@@ -272,7 +272,7 @@ export class TestNetwork implements AsyncDisposable {
       const more = lacking.length > SHOWN_MAX ? `\n  and ${lacking.length - SHOWN_MAX} more` : "";
       return `all to agree:\n  ${lacking.slice(0, SHOWN_MAX).join("\n  ")}${more}`;
     };
-    await this.#waiting.untilTrue(() => simulation.unconverged().length === 0, withinMs, missing);
+    await this.#waiting.untilTrue(() => simulation.isConverged(), withinMs, missing);
     simulation.verify();
   }
 
