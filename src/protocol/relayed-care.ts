@@ -68,19 +68,25 @@ export class RelayedCare {
     // Many are named at once, and called one after the other.
     const isDue = (member: Member) => member.status === "relayed" && !joining.isDialling(member);
     if (this.#turn.length === 0) this.#turn = present.filter(isDue);
-    for (const member of this.#turn.splice(0, kernel.settings.meshMax)) {
-      if (isDue(member)) kernel.spawn(this.#askInTick(member));
+    const asked = this.#turn.splice(0, kernel.settings.meshMax).filter(isDue);
+    for (const member of asked) kernel.spawn(this.#ask(member));
+    const silent = asked.filter((member) => this.#vain.has(member));
+    if (silent.length > 0) kernel.spawn(this.#askAgain(silent));
+  }
+
+  /** The next questions are sent whether those before are answered or not. */
+  *#askAgain(silent: readonly Member[]): Flow {
+    const { kernel } = this.#parts;
+    for (let asked = 1; asked < ASKED_PER_TICK; asked += 1) {
+      yield* kernel.sleep(kernel.settings.tickMs / ASKED_PER_TICK);
+      for (const member of silent) {
+        if (this.#isAsked(member)) kernel.spawn(this.#ask(member));
+      }
     }
   }
 
-  /** The next question is sent whether one is answered or not. */
-  *#askInTick(member: Member): Flow {
-    const { kernel } = this.#parts;
-    const times = this.#vain.has(member) ? ASKED_PER_TICK : 1;
-    for (let asked = 0; asked < times && member.status === "relayed"; asked += 1) {
-      kernel.spawn(this.#ask(member));
-      if (asked + 1 < times) yield* kernel.sleep(kernel.settings.tickMs / times);
-    }
+  #isAsked(member: Member): boolean {
+    return member.status === "relayed" && this.#parts.members.has(member);
   }
 
   *#ask(member: Member): Flow {
@@ -93,7 +99,7 @@ export class RelayedCare {
     // was asked before we were suspended.
     if (reached === "reached") this.#noteReached(member);
     if (reached === "reached" || reached === "unheard" || before !== epoch()) return;
-    if (member.status !== "relayed" || kernel.isLate()) return;
+    if (!this.#isAsked(member) || kernel.isLate()) return;
     if (!this.#isGivenUp(member, askedMs, reached === "no answer")) return;
     if (isUnproven(member)) {
       members.removeUnproven(member);
