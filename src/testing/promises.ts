@@ -47,8 +47,11 @@ export class Promises {
   readonly #followers = new Map<SimNode, Follower>();
   /** The newest version that each identity has sent, and its text. */
   readonly #newest = new Map<string, { version: number; text: string }>();
-  /** Owners whose mark was lost: what they had shown and not proven is shown no more one day. */
-  readonly #unmarked = new Set<string>();
+  /**
+   * Owners whose mark was lost, with the hashes of all that they had signed by then: what they had
+   * shown and not proven is shown no more one day.
+   */
+  readonly #unmarked = new Map<string, ReadonlySet<string>>();
   /** The entries of each version that each identity has made, by id and version. */
   readonly #made = new Map<string, Set<string>>();
   /** The version of each core that was written down last. */
@@ -77,7 +80,7 @@ export class Promises {
   /** Two machines have this identity: of its versions nothing is promised but that they are its own. */
   cloned(nodeId: string): void {
     this.#cloned.add(nodeId);
-    this.#unmarked.add(nodeId);
+    this.markLost(nodeId);
   }
 
   /** A program hands bytes over, to be delivered to a node at most once. */
@@ -89,7 +92,7 @@ export class Promises {
   /** A disk without its mark: versions may begin again below those shown. */
   markLost(nodeId: string): void {
     this.#newest.delete(nodeId);
-    this.#unmarked.add(nodeId);
+    this.#unmarked.set(nodeId, new Set(this.#said.get(nodeId)));
   }
 
   /** A node of ours sends an UPDATE. */
@@ -244,21 +247,29 @@ export class Promises {
     // What an owner's last process did not prove is shown until something of the next one comes.
     // Of a liar's own state only the signatures count: it says one thing here, another there; so do
     // two machines with one identity, whose changes meet in one replica until a proof comes.
+    const provenBy = proof && hash(rootSignedPart(owner, proof.version, proof.root));
     if (
       version > 0 &&
       !isAstray &&
       !this.#liars.has(owner) &&
       !this.#cloned.has(owner) &&
-      // Two lives may have made one version: changes of one to that of the other stay until its proof.
-      !(this.#unmarked.has(owner) && proof?.version !== version) &&
+      !this.#mayMixLives(owner, provenBy) &&
       this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) !== true
     ) {
       this.#broken(node, `holds entries of ${owner} that ${owner} never had: ${show(entries)}`);
     }
-    if (proof === undefined) return;
-    const message = rootSignedPart(owner, proof.version, proof.root);
-    if (this.#said.get(owner)?.has(hash(message)) === true) return;
+    if (proof === undefined || provenBy === undefined) return;
+    if (this.#said.get(owner)?.has(provenBy) === true) return;
     this.#broken(node, `holds a proof of ${owner} that ${owner} never signed: ${proof.version}`);
+  }
+
+  /**
+   * Two lives without a mark between them may have made one version: changes of one to that of the
+   * other stay until the second has proved one.
+   */
+  #mayMixLives(owner: string, provenBy: string | undefined): boolean {
+    const before = this.#unmarked.get(owner);
+    return before !== undefined && (provenBy === undefined || before.has(provenBy));
   }
 
   #follower(node: SimNode): Follower {
