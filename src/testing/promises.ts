@@ -8,13 +8,11 @@
  * - *Messages*: none is delivered twice.
  * @module
  */
-import { createHash } from "node:crypto";
 import { toHex } from "../bytes/hex.ts";
-import type { CoreEvent, NativeReplica } from "../protocol/index.ts";
+import type { CoreEvent } from "../protocol/index.ts";
 import { MessageType } from "../wire/message-type.ts";
-import { rootSignedPart } from "../wire/native-states.ts";
 import { type AnyType, anyName } from "../wire/native-type.ts";
-import { decodeStatePacket, stateSignedPart } from "../wire/state-packet.ts";
+import { Authorship } from "./authorship.ts";
 import { sameEntries } from "./convergence.ts";
 import type { SimNode } from "./sim-node.ts";
 
@@ -40,27 +38,11 @@ interface Follower {
 export class Promises {
   /** What was broken; empty in a good run. */
   readonly violations: string[] = [];
-  /** Ids of nodes that lie: of their own states nothing is promised but that they are theirs. */
   readonly #liars: ReadonlySet<string>;
-  /** Every message that the holder of an identity ever signed, by hash. */
-  readonly #said = new Map<string, Set<string>>();
+  readonly #authorship: Authorship;
   readonly #followers = new Map<SimNode, Follower>();
-  /** The newest version that each identity has sent, and its text. */
-  readonly #newest = new Map<string, { version: number; text: string }>();
-  /**
-   * Owners whose mark was lost, with the hashes of all that they had signed by then: what they had
-   * shown and not proven is shown no more one day.
-   */
-  readonly #unmarked = new Map<string, ReadonlySet<string>>();
-  /** The entries of each version that each identity has made, by id and version. */
-  readonly #made = new Map<string, Set<string>>();
-  /** The version of each core that was written down last. */
-  readonly #noted = new Map<object, number>();
-  /** Identities that two machines had at a time. */
-  readonly #cloned = new Set<string>();
   /** How often programs have sent the same bytes to the same node. */
   readonly #handedOver = new Map<string, number>();
-  readonly #lastPacket = new Map<SimNode, Uint8Array>();
 
   /**
    * Nothing is broken yet.
@@ -69,18 +51,17 @@ export class Promises {
    */
   constructor(liars: ReadonlySet<string>) {
     this.#liars = liars;
+    this.#authorship = new Authorship(liars);
   }
 
   /** The holder of the identity signed this. */
   signed(nodeId: string, message: Uint8Array): void {
-    const said = this.#said.get(nodeId) ?? new Set();
-    this.#said.set(nodeId, said.add(hash(message)));
+    this.#authorship.signed(nodeId, message);
   }
 
   /** Two machines have this identity: of its versions nothing is promised but that they are its own. */
   cloned(nodeId: string): void {
-    this.#cloned.add(nodeId);
-    this.markLost(nodeId);
+    this.#authorship.cloned(nodeId);
   }
 
   /** A program hands bytes over, to be delivered to a node at most once. */
@@ -91,24 +72,13 @@ export class Promises {
 
   /** A disk without its mark: versions may begin again below those shown. */
   markLost(nodeId: string): void {
-    this.#newest.delete(nodeId);
-    this.#unmarked.set(nodeId, new Set(this.#said.get(nodeId)));
+    this.#authorship.markLost(nodeId);
   }
 
   /** A node of ours sends an UPDATE. */
   sent(node: SimNode, payload: Uint8Array): void {
-    if (this.#lastPacket.get(node) === payload) return;
-    this.#lastPacket.set(node, payload);
-    const { nodeId, version, text } = decodeStatePacket(payload).packet;
-    if (nodeId !== node.nodeId) this.#broken(node, `sends a state of ${nodeId}`);
-    const newest = this.#newest.get(nodeId);
-    const isBehind = newest !== undefined && version <= newest.version && newest.text !== text;
-    if (isBehind && !this.#cloned.has(nodeId)) {
-      this.#broken(node, `sends version ${version} after ${newest.version}`);
-    }
-    if (newest === undefined || version > newest.version) {
-      this.#newest.set(nodeId, { version, text });
-    }
+    const wrong = this.#authorship.sent(node, payload);
+    if (wrong !== undefined) this.#broken(node, wrong);
   }
 
   /** Two nodes with sessions say nothing else over the weaker wire: only HELLO and PING. */
@@ -191,15 +161,14 @@ export class Promises {
     for (const [key, value] of change.current) told.set(key, value);
     if (local) return;
     const last = follower.versions.get(owner);
-    const mayGoBack = this.#liars.has(owner) || this.#unmarked.has(owner);
-    if (last !== undefined && version < last && !mayGoBack)
+    if (last !== undefined && version < last && !this.#authorship.mayGoBack(owner))
       this.#broken(node, `goes back from version ${last} of ${owner} to ${version}`);
     follower.versions.set(owner, version);
   }
 
   /** After each step: what was told is what is read, and nothing is held that was never said. */
   stepped(node: SimNode): void {
-    this.#noteVersion(node);
+    this.#authorship.noteVersion(node);
     const { touched, told } = this.#follower(node);
     for (const owner of touched) {
       const read = node.read(owner);
@@ -221,55 +190,8 @@ export class Promises {
 
   #checkReplica(node: SimNode, owner: string): void {
     const replica = node.core.member(owner)?.replica;
-    if (replica === undefined) return;
-    if (replica.kind === "native") {
-      this.#checkNative(node, owner, replica);
-      return;
-    }
-    const { version, text } = replica;
-    const message = stateSignedPart({ nodeId: owner, version, text });
-    if (this.#said.get(owner)?.has(hash(message)) === true) return;
-    this.#broken(node, `holds a state of ${owner} that ${owner} never signed: ${text}`);
-  }
-
-  /** In the step that makes a version, the map holds just that version. */
-  #noteVersion({ nodeId, core }: SimNode): void {
-    if (this.#noted.get(core) === core.version) return;
-    const key = `${nodeId} ${core.version}`;
-    const made = this.#made.get(key) ?? new Set<string>();
-    this.#noted.set(core, core.version);
-    this.#made.set(key, made.add(sorted(core.entriesOf(nodeId) ?? new Map())));
-  }
-
-  /** What came on the owner's own session may not be proven yet, and is its own nevertheless. */
-  #checkNative(node: SimNode, owner: string, replica: NativeReplica): void {
-    const { version, entries, proof, isAstray } = replica;
-    // What an owner's last process did not prove is shown until something of the next one comes.
-    // Of a liar's own state only the signatures count: it says one thing here, another there; so do
-    // two machines with one identity, whose changes meet in one replica until a proof comes.
-    const provenBy = proof && hash(rootSignedPart(owner, proof.version, proof.root));
-    if (
-      version > 0 &&
-      !isAstray &&
-      !this.#liars.has(owner) &&
-      !this.#cloned.has(owner) &&
-      !this.#mayMixLives(owner, provenBy) &&
-      this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) !== true
-    ) {
-      this.#broken(node, `holds entries of ${owner} that ${owner} never had: ${show(entries)}`);
-    }
-    if (proof === undefined || provenBy === undefined) return;
-    if (this.#said.get(owner)?.has(provenBy) === true) return;
-    this.#broken(node, `holds a proof of ${owner} that ${owner} never signed: ${proof.version}`);
-  }
-
-  /**
-   * Two lives without a mark between them may have made one version: changes of one to that of the
-   * other stay until the second has proved one.
-   */
-  #mayMixLives(owner: string, provenBy: string | undefined): boolean {
-    const before = this.#unmarked.get(owner);
-    return before !== undefined && (provenBy === undefined || before.has(provenBy));
+    const wrong = replica && this.#authorship.doubt(owner, replica);
+    if (wrong !== undefined) this.#broken(node, wrong);
   }
 
   #follower(node: SimNode): Follower {
@@ -295,14 +217,6 @@ export class Promises {
 
 function show(entries: ReadonlyMap<string, string> | undefined): string {
   return entries === undefined ? "nothing" : JSON.stringify([...entries]);
-}
-
-function sorted(entries: ReadonlyMap<string, string>): string {
-  return JSON.stringify([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
-}
-
-function hash(message: Uint8Array): string {
-  return createHash("sha256").update(message).digest("base64");
 }
 
 /** Whom a node may be talking to. */
