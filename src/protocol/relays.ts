@@ -42,14 +42,10 @@ export interface RelaysParts {
 }
 
 /**
- * What came of asking others for a member: it has proved itself; all that were asked say that they
- * do not reach it; one of them, or the member, did not answer in time; none of them has said
- * anything of it.
+ * What came of asking others for a member: it has proved itself; most of those asked say that they
+ * do not reach it; most of them, or it, did not answer in time; none has said anything of it.
  */
 export type Reached = "reached" | "not reached" | "no answer" | "unheard";
-
-/** What says more of the member comes first. */
-const TELLING: readonly Reached[] = ["reached", "no answer", "not reached", "unheard"];
 
 export class Relays {
   readonly #parts: RelaysParts;
@@ -81,13 +77,12 @@ export class Relays {
     const hello = yield* this.#parts.greeting.open();
     // The first that brings a proof is enough; the others are not waited for.
     const reached = yield* wait<Reached>((resume, fail) => {
-      let missing = helpers.length;
-      let best: Reached = "unheard";
+      const all: Reached[] = [];
       for (const helper of helpers) {
         const ended = (one: Reached) => {
-          missing -= 1;
-          if (TELLING.indexOf(one) < TELLING.indexOf(best)) best = one;
-          if (best === "reached" || missing === 0) resume(best);
+          all.push(one);
+          if (one === "reached") resume(one);
+          else if (all.length === helpers.length) resume(most(all));
         };
         run(this.#through(helper, member, hello), ended, fail);
       }
@@ -241,6 +236,14 @@ export class Relays {
       subscriber.sending = false;
     }
   }
+}
+
+/** One of them that is silent must not outweigh the others: it may have made the member up. */
+function most(all: readonly Reached[]): Reached {
+  const count = (kind: Reached) => all.filter((one) => one === kind).length;
+  const [refused, silent] = [count("not reached"), count("no answer")];
+  if (refused > silent) return "not reached";
+  return silent > 0 ? "no answer" : "unheard";
 }
 
 function heldAt(acks: Uint8Array, owner: string): number {

@@ -151,22 +151,24 @@ describe("A node that we do not reach", () => {
   const notKnown: Reply = { kind: "refused", status: 401, text: "Could not find bob" };
   const notReached: Reply = { kind: "refused", status: 504, text: "bob did not answer" };
 
-  it.each([
-    ["is down after three ticks in which others say that they do not reach it", notKnown, [2, 4]],
-    ["is down after some more, where it does not answer them", notReached, [4, 8]],
-    ["is down after as many, where they do not answer", silence, [4, 8]],
-  ] as const)("is asked for each tick, and %s", (_, reply, [ticksMin, ticksMax]) => {
-    const { core, bob, helpers } = setUp(1);
-    const [helper] = helpers;
-    if (helper === undefined) throw new Error("no helper");
+  it.each<[string, readonly Reply[], readonly [number, number]]>([
+    ["after three ticks in which others say that they do not reach it", [notKnown], [2, 4]],
+    ["after as many, although one of them is silent", [notKnown, silence, notKnown], [2, 4]],
+    ["after some more, where it does not answer them", [notReached], [4, 8]],
+    ["after as many, where they do not answer", [silence, notReached, notKnown], [4, 8]],
+  ])("is asked for each tick, and down %s", (_, replies, [ticksMin, ticksMax]) => {
+    const { core, bob, helpers } = setUp(replies.length);
     lose(core, bob);
-    bring(core, helper, bob);
+    for (const helper of helpers) bring(core, helper, bob);
     const live = (ms: number, brings: boolean) => {
       for (let passed = 0; passed < ms; passed += 100) {
         core.run(100);
-        if (brings) bring(core, helper, bob);
-        for (const call of helper.calls(core, NativeType.RELAY)) core.reply(call, reply);
-        helper.answerCalls(core);
+        for (const [index, helper] of helpers.entries()) {
+          if (brings) bring(core, helper, bob);
+          const reply = replies[index] ?? silence;
+          for (const call of helper.calls(core, NativeType.RELAY)) core.reply(call, reply);
+          helper.answerCalls(core);
+        }
         for (const call of bob.calls(core)) core.reply(call, unreachable);
       }
     };
