@@ -6,8 +6,8 @@ const PLACES = {
   call: ["from a method", "the method throws it, or its promise is rejected with it"],
   warning: ["as a `warning`", "the event `warning` brings it, and the node goes on"],
   reason: [
-    "as the reason of a peer",
-    "it is why a peer is not there: `peerInfo()`, `peer:leave`, `peer:status`; or why a bootstrap node did not let us in",
+    "as a reason",
+    "it is why a peer is not there: `peerInfo()`, `peer:leave`, `peer:status`; or why a bootstrap node did not let us in; in the event `isolated`, why nobody is there",
   ],
   command: ["from the command line", "the `dsn` command tells it"],
 };
