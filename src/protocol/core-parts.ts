@@ -148,7 +148,7 @@ export class CoreParts {
         onNewerShown: (member) => this.joining.visit(member),
         takePacket: (member, packet) => this.replication.takePacket(member, packet),
         onLeap: () => this.replication.pushAll(),
-        onProven: (owner) => this.#relays.proven(owner),
+        onProven: (owner) => this.#relays.subscribers.proven(owner),
         onAbsentOwner: (owner) => this.#looks.at(owner),
         meetThrough: (member, nodeIds) => this.#directory.meetThrough(member, nodeIds),
       },

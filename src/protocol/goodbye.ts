@@ -96,7 +96,7 @@ export class Goodbye {
     members.setStatus(member, "left", undefined);
     if (knew) {
       const links = overlay.isSparse ? overlay.reached() : [];
-      this.#send([...links, ...relays.subscribersOf(member)], kept, () => undefined);
+      this.#send([...links, ...relays.subscribers.of(member)], kept, () => undefined);
     }
     onLeft(member);
     return NOTHING;

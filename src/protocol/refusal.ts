@@ -55,6 +55,10 @@ export const STATUS_NOT_REACHED = 504;
 export const notReached = (nodeId: string) =>
   new Refusal(STATUS_NOT_REACHED, `${nodeId} did not answer`, true);
 
+export const STATUS_BUSY = 423;
+
+export const isBusy = (nodeId: string) => new Refusal(STATUS_BUSY, `${nodeId} is busy`, true);
+
 export const sessionsOnly = () => new Refusal(406, "Native nodes use sessions", true);
 
 export const leaving = () => new Refusal(503, "Leaving", true);

@@ -23,6 +23,8 @@ export class Authorship {
   readonly #unmarked = new Map<string, ReadonlySet<string>>();
   /** The entries of each version that each identity has made, by id and version. */
   readonly #made = new Map<string, Set<string>>();
+  /** Every entry that each identity has ever had, by id. */
+  readonly #had = new Map<string, Set<string>>();
   /** The version of each core that was written down last. */
   readonly #noted = new Map<object, number>();
   /** Identities that two machines had at a time. */
@@ -74,7 +76,11 @@ export class Authorship {
     const key = `${nodeId} ${core.version}`;
     const made = this.#made.get(key) ?? new Set<string>();
     this.#noted.set(core, core.version);
-    this.#made.set(key, made.add(sorted(core.entriesOf(nodeId) ?? new Map())));
+    const entries = core.entriesOf(nodeId) ?? new Map<string, string>();
+    this.#made.set(key, made.add(sorted(entries)));
+    const had = this.#had.get(nodeId) ?? new Set<string>();
+    for (const entry of entries) had.add(JSON.stringify(entry));
+    this.#had.set(nodeId, had);
   }
 
   /** What is wrong with a replica that somebody holds, if anything. */
@@ -99,7 +105,10 @@ export class Authorship {
       return undefined;
     }
     const isMade = this.#made.get(`${owner} ${version}`)?.has(sorted(entries)) === true;
-    if (isMade || this.#mayMixLives(owner, provenBy)) return undefined;
+    // Whatever is mixed, each entry is of one of its lives.
+    const had = this.#had.get(owner);
+    const isMixed = [...entries].every((entry) => had?.has(JSON.stringify(entry)));
+    if (isMade || (isMixed && this.#mayMixLives(owner, provenBy))) return undefined;
     return `holds entries of ${owner} that ${owner} never had: ${sorted(entries)}`;
   }
 

@@ -15,10 +15,11 @@ function network(
   all: AddOptions = THREAD,
   options: { seed?: number } = {},
   ms = 20 * SECOND_MS,
+  names: readonly string[] = NAMES,
 ): Simulation {
-  const simulation = sessionNetwork(NAMES, { delayMs: [1, 10], ...options }, all);
+  const simulation = sessionNetwork(names, { delayMs: [1, 10], ...options }, all);
   simulation.run(ms);
-  for (const name of NAMES) simulation.node(name).events.length = 0;
+  for (const name of names) simulation.node(name).events.length = 0;
   return simulation;
 }
 
@@ -35,6 +36,26 @@ const statusOf = (simulation: Simulation, name: string, of: string) =>
   simulation.node(name).core.member(of)?.status;
 
 describe("A program that is busy", () => {
+  it.each([
+    ["the one that only others reach", NAMES, "b"],
+    ["the only one that reaches another", ["a", "b", "c"], "c"],
+  ])("makes nobody give up anybody: %s", (_, names, busy) => {
+    const simulation = network(THREAD, {}, 20 * SECOND_MS, names);
+    simulation.network.cut(simulation.addressOf("a"), simulation.addressOf("b"));
+    simulation.network.cut(simulation.addressOf("b"), simulation.addressOf("a"));
+    const isRelayed = () => statusOf(simulation, "a", "b") === "relayed";
+    expect(simulation.runUntil(isRelayed, MINUTE_MS)).toBeDefined();
+    simulation.run(20 * SECOND_MS);
+    simulation.stall(busy);
+    simulation.run(25 * SECOND_MS);
+    simulation.resume(busy);
+    simulation.run(20 * SECOND_MS);
+    expect(statusOf(simulation, "a", "b")).toBe("relayed");
+    for (const name of names) {
+      for (const of of names) expect(comings(simulation.node(name), of)).toEqual([]);
+    }
+  });
+
   it("for 10 s, whenever in the minute between two proofs: busy, then alive, and nothing else", () => {
     for (let seed = 1; seed <= 12; seed += 1) {
       const simulation = network(THREAD, { seed }, (15 + 3 * seed) * SECOND_MS);

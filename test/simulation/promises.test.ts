@@ -40,6 +40,17 @@ describe("What a simulated run promises", () => {
       },
     ],
     [
+      "the same, although its mark was lost, under the proof of its first life",
+      /a holds entries of b that b never had/,
+      ({ simulation, bAtA }) => {
+        simulation.promises.markLost("b");
+        const { version, proof } = nativeOf(bAtA);
+        const forged = new NativeReplica(version, new Map([["k", "forged"]]));
+        forged.proof = proof;
+        bAtA.replica = forged;
+      },
+    ],
+    [
       "a proof that its owner never signed",
       /a holds a proof of b that b never signed/,
       ({ bAtA }) => {

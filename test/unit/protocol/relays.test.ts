@@ -9,46 +9,13 @@ import { decodeRelay, encodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
 import { answered, type LoneCore, NOW_SECONDS, nonceOf, Puppet } from "./lone-core.ts";
 import { comings, silence, unreachable } from "./native.ts";
-import { acked, entriesOf, SessionPuppet, sessionCore } from "./session.ts";
+import { asked, bring, lose, notKnown, notReached, setUp, statusOf } from "./relayed.ts";
+import { acked, entriesOf, SessionPuppet } from "./session.ts";
 
 const { tickMs } = DEFAULT_SETTINGS;
 const V1 = NOW_SECONDS + 1;
 const V2 = NOW_SECONDS + 2;
 const V3 = NOW_SECONDS + 3;
-
-function setUp(others: number, options = {}) {
-  const core = sessionCore(options);
-  const bob = new SessionPuppet("bob", "10.0.0.2").join(core);
-  const helpers = Array.from({ length: others }, (_, index) =>
-    new SessionPuppet(`h${index}`, `10.0.1.${index + 1}`).join(core),
-  );
-  const all = [bob, ...helpers];
-  core.run(10);
-  for (const peer of all) peer.answerCalls(core);
-  core.events.length = 0;
-  return { core, bob, helpers };
-}
-
-/** Bob's last session ends, and nothing more reaches him: we ask others. */
-function lose(core: LoneCore, bob: SessionPuppet): void {
-  core.step({ kind: "session-lost", peer: bob.proven });
-  for (let attempt = 0; attempt < 3; attempt += 1) {
-    for (const call of bob.calls(core)) core.reply(call, unreachable);
-    core.run(300);
-  }
-}
-
-const asked = (core: LoneCore, helpers: readonly SessionPuppet[]) =>
-  helpers.flatMap((helper) => helper.calls(core, NativeType.RELAY));
-
-/** A helper brings what bob answers. */
-function bring(core: LoneCore, helper: SessionPuppet, bob: SessionPuppet): void {
-  for (const call of helper.calls(core, NativeType.RELAY)) {
-    core.reply(call, answered(bob.greetingBack(decodeRelay(call.payload).hello)));
-  }
-}
-
-const statusOf = (core: LoneCore, nodeId = "bob") => core.core.member(nodeId)?.status;
 
 describe("A node that we do not reach", () => {
   it("is asked for through three others at most, with what we hold of it", () => {
@@ -147,9 +114,6 @@ describe("A node that we do not reach", () => {
     expect(core.core.member("bob")?.publicKey).toEqual(bob.keyPair.publicKey);
     expect(core.faults).toEqual([]);
   });
-
-  const notKnown: Reply = { kind: "refused", status: 401, text: "Could not find bob" };
-  const notReached: Reply = { kind: "refused", status: 504, text: "bob did not answer" };
 
   it.each<[string, readonly Reply[], readonly [number, number]]>([
     ["after three ticks in which others say that they do not reach it", [notKnown], [2, 4]],
@@ -327,6 +291,10 @@ describe("A HELLO that we are to pass on", () => {
       expect(ask(core, asker, to)()).toMatchObject({ status: 401 });
     }
     lose(core, bob);
+    expect(statusOf(core)).toBe("suspect");
+    expect(ask(core, asker, "bob")(), "it may only be slow").toMatchObject({ status: 504 });
+    for (const call of asked(core, helpers)) core.reply(call, silence);
+    expect(statusOf(core)).toBe("down");
     expect(ask(core, asker, "bob")()).toMatchObject({ status: 401 });
   });
 

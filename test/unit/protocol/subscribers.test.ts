@@ -49,12 +49,12 @@ describe("Those who do not reach an owner", () => {
         for (const { exchange } of effect.targets)
           kernel.replied(exchange, { kind: "answer", payload: new Uint8Array() });
       }
-      expect(relays.subscribersOf(owner)).toEqual([asker]);
+      expect(relays.subscribers.of(owner)).toEqual([asker]);
       members.remove(owner);
     }
-    expect(relays.size).toBe(OWNERS);
+    expect(relays.subscribers.size).toBe(OWNERS);
     kernel.now = { monotonicMs: kernel.now.monotonicMs + 60_000, unixSeconds: 0 };
     kernel.fireTimers();
-    expect(relays.size).toBe(0);
+    expect(relays.subscribers.size).toBe(0);
   });
 });
