@@ -11,6 +11,8 @@
 const WEIGHTS = { quick: 1 / 8, steady: 1 / 48 } as const;
 /** Nobody is sure of links, and nobody waits for ever. */
 const SHARE = { min: 0.05, max: 0.99 } as const;
+/** No chance of good links: four of the last 48 were lost. */
+const LOW = 0.93;
 
 export class AnsweredShare {
   #quick: number;
@@ -30,6 +32,11 @@ export class AnsweredShare {
   note(answered: boolean): void {
     this.#quick = follow(this.#quick, answered, WEIGHTS.quick);
     this.#steady = follow(this.#steady, answered, WEIGHTS.steady);
+  }
+
+  /** Links are bad for sure, and not only by chance lately. */
+  get isLow(): boolean {
+    return this.#steady < LOW;
   }
 
   /**

@@ -92,8 +92,9 @@ export class NativeQuestion {
     });
     if (member.native?.incarnation !== native?.incarnation) return undefined;
     if (reply.kind !== "answer") {
-      // Only datagrams reach a worker: the way of them is tried again although nothing else answers.
-      if (hasWorker(member)) tellFeatures(kernel, member);
+      // The way of datagrams is tried again although nothing else answers: only they reach a worker,
+      // and on bad links they get through long before a connection does.
+      tellFeatures(kernel, member);
       return reply;
     }
     const nowMs = kernel.now.monotonicMs;

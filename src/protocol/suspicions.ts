@@ -32,6 +32,8 @@ const SILENCE_MS = 3_100;
  * their way begins anew, which takes seconds on a bad link. If it dies, its connections say so.
  */
 const BUSY_SILENCE_MS = 10_000;
+/** Datagrams are repeated; where they are lost nevertheless, their way begins anew, for so long. */
+const WAY_ANEW_MS = 3_000;
 /** A machine that refuses connections runs no such process, unless a firewall does. */
 const REFUSALS = 3;
 const QUICK_PAUSE_MS = 50;
@@ -174,11 +176,9 @@ export class Suspicions {
   #lastsMs(member: Member): number {
     const { kernel, holdMs } = this.#parts;
     const silenceMs = isBusy(member, kernel.now.monotonicMs) ? BUSY_SILENCE_MS : SILENCE_MS;
-    const wantedMs = Math.max(
-      silenceMs,
-      this.answered.tries(FALSE_VERDICTS) * TRY_MS,
-      holdMs(member),
-    );
+    const triesMs = this.answered.tries(FALSE_VERDICTS) * TRY_MS;
+    const wayMs = this.answered.isLow ? WAY_ANEW_MS : 0;
+    const wantedMs = Math.max(silenceMs, triesMs + wayMs, holdMs(member));
     return Math.min(SUSPICION_MS_MAX, wantedMs);
   }
 

@@ -1,6 +1,7 @@
 /** What goes by datagram, and what becomes of a network where they do not pass. */
 import { describe, expect, it } from "vitest";
 import { Simulation } from "../../src/testing/index.ts";
+import { sessionNetwork } from "./sessions.ts";
 import { comings, sentDuring } from "./stories.ts";
 
 const MINUTE_MS = 60_000;
@@ -33,6 +34,18 @@ function messages(simulation: Simulation, name: string): string[] {
 }
 
 describe("Datagrams", () => {
+  it.each([6, 7])("of which half are lost make nobody give up anybody, seed %i", (seed) => {
+    const names = ["a", "b", "c", "d", "e"];
+    const simulation = sessionNetwork(names, { seed, delayMs: [1, 10] }, { datagrams: true });
+    simulation.run(10_000);
+    simulation.network.lossRate = 0.5;
+    for (const name of names) simulation.node(name).events.length = 0;
+    simulation.run(4 * MINUTE_MS);
+    for (const name of names) {
+      for (const of of names) expect(comings(simulation.node(name), of)).toEqual([]);
+    }
+  });
+
   it("carry all that is small: over HTTP goes one PING per peer in 45 s", () => {
     const simulation = network(["a", "b", "c"]);
     const sent = sentDuring(simulation, "a", () => {

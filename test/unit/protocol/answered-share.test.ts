@@ -35,4 +35,11 @@ describe("How many questions a verdict needs", () => {
     for (let index = 0; index < 200; index += 1) share.note(true);
     expect(share.tries(FALSE_SHARE)).toBeLessThanOrEqual(4);
   });
+
+  it("calls links bad for what was lost over a while, and not for two losses by chance", () => {
+    const share = new AnsweredShare();
+    for (let index = 0; index < 200; index += 1) share.note(index % 100 > 1);
+    expect(share.isLow).toBe(false);
+    expect(onBadLinks().isLow).toBe(true);
+  });
 });
