@@ -39,6 +39,7 @@ export class Promises {
   /** What was broken; empty in a good run. */
   readonly violations: string[] = [];
   readonly #liars: ReadonlySet<string>;
+  readonly #isTaken: (at: SimNode, nodeId: string) => boolean;
   readonly #authorship: Authorship;
   readonly #followers = new Map<SimNode, Follower>();
   /** How often programs have sent the same bytes to the same node. */
@@ -48,9 +49,15 @@ export class Promises {
    * Nothing is broken yet.
    *
    * @param liars Ids of nodes that lie, now or later.
+   * @param isTaken Whether a name is a liar's for a node, who was first there with its key: what it
+   *   signs as that name is what the holder of the key signed.
    */
-  constructor(liars: ReadonlySet<string>) {
+  constructor(
+    liars: ReadonlySet<string>,
+    isTaken: (at: SimNode, nodeId: string) => boolean = () => false,
+  ) {
     this.#liars = liars;
+    this.#isTaken = isTaken;
     this.#authorship = new Authorship(liars);
   }
 
@@ -191,7 +198,7 @@ export class Promises {
   #checkReplica(node: SimNode, owner: string): void {
     const replica = node.core.member(owner)?.replica;
     const wrong = replica && this.#authorship.doubt(owner, replica);
-    if (wrong !== undefined) this.#broken(node, wrong);
+    if (wrong !== undefined && !this.#isTaken(node, owner)) this.#broken(node, wrong);
   }
 
   #follower(node: SimNode): Follower {

@@ -70,7 +70,7 @@ export class Simulation {
   /** Ids that a liar made up: nobody needs to know that nobody is behind them. */
   readonly invented = new Set<string>();
   /** What must hold in every run; {@link verify} looks. */
-  readonly promises = new Promises(this.liars);
+  readonly promises = new Promises(this.liars, (at, nodeId) => isNameTaken(this, at, nodeId));
   /** Whether the end of a process closes its connections, as a TCP stack does. */
   closesConnections = true;
   /** Hears all that nodes tell their programs, inside the step: for those who run programs. */
