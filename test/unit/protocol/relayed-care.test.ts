@@ -142,6 +142,24 @@ describe("A program that is late now and then, or all the time", () => {
   );
 });
 
+describe("A program that is late all the time", () => {
+  it("gives up nobody that proves itself when it is asked for at last", () => {
+    const { core, bob, helpers } = setUp(1);
+    const [helper] = helpers as [SessionPuppet];
+    lose(core, bob);
+    bring(core, helper, bob);
+    for (let second = 0; second < 300; second += 1) {
+      core.late(400);
+      core.run(600);
+      bring(core, helper, bob);
+      helper.answerCalls(core);
+      for (const call of bob.calls(core)) core.reply(call, unreachable);
+    }
+    expect(statusOf(core)).toBe("relayed");
+    expect(comings(core, "bob")).toEqual([]);
+  });
+});
+
 describe("A machine that has slept, while its monotonic clock stood still", () => {
   it("gives nobody up for what was silent before it, and two questions after it", () => {
     const { core, bob, helpers } = setUp(1);

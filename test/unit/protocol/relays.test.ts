@@ -118,6 +118,7 @@ describe("A node that we do not reach", () => {
   it.each<[string, readonly Reply[], readonly [number, number]]>([
     ["after three ticks in which others say that they do not reach it", [notKnown], [2, 4]],
     ["after as many, although one of them is silent", [notKnown, silence, notKnown], [2, 4]],
+    ["after some more, where it is the one that brought it", [notKnown, notKnown, silence], [4, 8]],
     ["after some more, where it does not answer them", [notReached], [4, 8]],
     ["after as many, where they do not answer", [silence, notReached, notKnown], [4, 8]],
   ])("is asked for each tick, and down %s", (_, replies, [ticksMin, ticksMax]) => {
