@@ -168,7 +168,9 @@ export class RelayedTake {
 
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */
   #winsFork(owner: Member, replica: NativeReplica, proof: Proof): boolean {
-    if (owner.replica === undefined || replica.isAstray) return true;
+    if (owner.replica === undefined) return true;
+    // What an ended process has not proven is shown until something of its heir comes: this is not.
+    if (replica.isAstray) return !sameProof(replica, proof);
     // What is held may not be what its owner has, as long as nothing proves it.
     const isProven = replica.proof?.version === proof.version;
     const root = replica.root();
@@ -190,6 +192,11 @@ export class RelayedTake {
     const valid = yield* kernel.verify(publicKey, "native", message, signature);
     if (valid && sightings.shown(item.version, item.entries)) this.#parts.onLeap();
   }
+}
+
+/** The same state of the same version, whoever of two has signed it anew. */
+function sameProof({ proof }: NativeReplica, other: Proof): boolean {
+  return proof?.version === other.version && sameBytes(proof.root, other.root);
 }
 
 /** A signature is over the root too: what comes with the one that is held is what is held. */

@@ -364,7 +364,7 @@ describe("A state that others bring", () => {
     expectProven(core, V1, { a: "1" });
   });
 
-  it("replaces what an ended process had not proven, although its proof is known", () => {
+  it("replaces what an ended process had not proven only if it is of its heir", () => {
     const { core, bob, carol } = withBobAndCarol();
     const item = bob.snapshot(V1, { a: "1" }, "signed");
     bob.send(core, item);
@@ -372,8 +372,13 @@ describe("A state that others bring", () => {
     bob.incarnation = 2;
     core.ask(MessageType.HELLO, bob.greeting(), bob.address);
     expect(core.core.member("bob")?.replica).toMatchObject({ version: V1, isAstray: true });
+    core.events.length = 0;
     carol.send(core, item);
-    expectProven(core, V1, { a: "1" });
+    expect(core.core.entriesOf("bob"), "nobody goes back").toEqual(entriesOf({ a: "2" }));
+    expect(core.events).toEqual([]);
+    const version = (V1 + V2) / 2;
+    carol.send(core, bob.snapshot(version, { a: "of the heir" }, "signed"));
+    expectProven(core, version, { a: "of the heir" });
   });
 
   it("without a signature is not taken: only its owner may be believed for a moment", () => {
