@@ -16,13 +16,13 @@ import { VainQuestions, type VainQuestionsParts } from "./vain-questions.ts";
 const SILENT_TICKS = 3;
 /** And when what was asked in vain since is as unlikely if it is there: one in a million. */
 const DOUBT = 6;
-/** Or was asked so often: what links lose is never known well. */
-const VAIN_MAX = 40;
 /**
  * Then nothing excuses it any more: not that this machine is late again and again, that it is about
  * to be called, or that those who could speak for it are silent themselves.
  */
 const SILENT_TICKS_MAX = 20;
+/** Nor that links are bad, once it was asked so often: what they lose is never known well. */
+const VAIN_MAX = 40;
 /** Once it did not answer, it is asked so often in each tick: chance is found out sooner. */
 const ASKED_PER_TICK = 3;
 
@@ -97,11 +97,12 @@ export class RelayedCare {
 
   #isGivenUp(member: Member, askedMs: number, isLost: boolean): boolean {
     const vain = this.#vain.count(member, askedMs, isLost);
-    if (vain === undefined || (vain.doubt < DOUBT && vain.count < VAIN_MAX)) return false;
+    if (vain === undefined) return false;
+    if (this.#isInexcusable(member)) return vain.doubt >= DOUBT || vain.count >= VAIN_MAX;
     const { kernel } = this.#parts;
     const heardMs = Math.max(vain.sinceMs, kernel.lastLateMs);
     const isLong = kernel.now.monotonicMs - heardMs >= SILENT_TICKS * kernel.settings.tickMs;
-    return isLong || this.#isInexcusable(member);
+    return isLong && vain.doubt >= DOUBT;
   }
 
   /** A machine that is late itself hears late. */

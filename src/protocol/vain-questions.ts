@@ -7,8 +7,11 @@ import { AnsweredShare } from "./answered-share.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Member } from "./member.ts";
 
-/** How often those who are asked do not reach one that is there, in powers of ten: where few do. */
-const REFUSED = 1;
+/**
+ * How seldom those who are asked do not reach one that is there, in powers of ten, where links are
+ * good: few may. Where they are bad, and while a network forms on such links, most do not.
+ */
+const REFUSED_MAX = 1;
 /** What links let through before anything was seen of them: those of whom others speak are bad. */
 const ANSWERED = 0.5;
 
@@ -79,10 +82,14 @@ export class VainQuestions {
       epoch,
       count: before.count + 1,
       lost: before.lost + (isLost ? 1 : 0),
-      doubt: before.doubt + (isLost ? -Math.log10(1 - this.#shareOf(member)) : REFUSED),
+      doubt: before.doubt + (isLost ? unlikely(this.#shareOf(member)) : this.#refused),
     };
     this.#vain.set(member, vain);
     return vain;
+  }
+
+  get #refused(): number {
+    return Math.min(REFUSED_MAX, unlikely(this.#parts.answered()));
   }
 
   /** Its links may be bad where those of all others are good, and the other way about. */
@@ -99,4 +106,9 @@ export class VainQuestions {
     own.note(answered);
     this.#answered.note(answered);
   }
+}
+
+/** How unlikely one is not answered where this share is, in powers of ten. */
+function unlikely(share: number): number {
+  return -Math.log10(1 - share);
 }

@@ -48,6 +48,11 @@ describe("What questions in vain say of a member", () => {
     expect(doubt(add("bob"), 6, false)).toBe(6);
   });
 
+  it("is less where links are bad: those who refuse do not reach it yet", () => {
+    const { add, doubt } = setUp(0.2);
+    expect(doubt(add("bob"), 10, false)).toBeLessThan(1);
+  });
+
   it("is by chance, like coins, where nothing was seen of its links", () => {
     const { add, doubt } = setUp();
     expect(doubt(add("bob"), 19)).toBeLessThan(6);
