@@ -21,6 +21,7 @@ function met(): { simulation: Simulation; a: SimNode; b: SimNode; bAtA: Member }
 }
 
 const NO_CHANGE = { previous: new Map(), current: new Map(), added: [], updated: [], removed: [] };
+const UPDATE = { name: "state:update", owner: "b", change: NO_CHANGE, local: false } as const;
 
 function nativeOf({ replica }: Member): NativeReplica {
   if (replica?.kind !== "native") throw new Error("it has no native replica");
@@ -96,13 +97,7 @@ describe("What a simulated run promises", () => {
       "an older version after a newer one",
       /a goes back from version [\d.]+ of b to 1$/,
       ({ simulation, a }) => {
-        const update = {
-          name: "state:update",
-          owner: "b",
-          change: NO_CHANGE,
-          local: false,
-        } as const;
-        simulation.promises.told(a, { ...update, version: 1 });
+        simulation.promises.told(a, { ...UPDATE, version: 1 });
       },
     ],
     [
@@ -110,13 +105,7 @@ describe("What a simulated run promises", () => {
       /a reads .* of b, told/,
       ({ simulation, a, bAtA }) => {
         bAtA.replica = undefined;
-        const update = {
-          name: "state:update",
-          owner: "b",
-          change: NO_CHANGE,
-          local: false,
-        } as const;
-        simulation.promises.told(a, { ...update, version: 1e12 });
+        simulation.promises.told(a, { ...UPDATE, version: 1e12 });
         simulation.promises.stepped(a);
       },
     ],
