@@ -2,7 +2,21 @@
 export function globMatcher(pattern: string | undefined): (text: string) => boolean {
   if (pattern === undefined || pattern === "*") return () => true;
   if (!pattern.includes("*")) return (text) => text === pattern;
-  const escaped = pattern.split("*").map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  const expression = new RegExp(`^${escaped.join("[^]*")}$`);
-  return (text) => expression.test(text);
+  const parts = pattern.split("*");
+  const first = parts[0] ?? "";
+  const last = parts.at(-1) ?? "";
+  const between = parts.slice(1, -1);
+  // By hand: a regular expression tries all ways to share a text among its stars.
+  return (text) => {
+    if (text.length < first.length + last.length) return false;
+    if (!text.startsWith(first) || !text.endsWith(last)) return false;
+    const end = text.length - last.length;
+    let at = first.length;
+    for (const part of between) {
+      const found = text.indexOf(part, at);
+      if (found === -1 || found + part.length > end) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
 }
