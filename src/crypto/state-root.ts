@@ -42,6 +42,8 @@ export class StateRoot {
   /** Those of all buckets, from the first entry on: nodes hold many states, and most begin empty. */
   #hashes = NO_HASHES;
   readonly #dirty = new Set<number>();
+  /** What was written since the last digest, by bucket. */
+  readonly #writes = new Map<number, Map<string, string | undefined>>();
   #root: Uint8Array | undefined;
 
   static of(entries: ReadonlyMap<string, string>): StateRoot {
@@ -51,39 +53,24 @@ export class StateRoot {
   }
 
   set(key: string, value: string): void {
-    const number = bucketOf(key);
-    const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
-    const index = placeOf(keys, key);
-    if (keys[index] !== key) {
-      // Copies have room for what they hold. An array that grows takes room for sixteen more: most
-      // of all memory where a bucket has an entry or two.
-      this.#buckets[number] = {
-        keys: keys.toSpliced(index, 0, key),
-        values: values.toSpliced(index, 0, value),
-      };
-    } else if (values[index] !== value) {
-      this.#buckets[number] = { keys, values: values.with(index, value) };
-    } else {
-      return;
-    }
-    this.#touch(number);
+    this.#write(key, value);
   }
 
   /** Does nothing when there is no such entry. */
   delete(key: string): void {
+    this.#write(key, undefined);
+  }
+
+  #write(key: string, value: string | undefined): void {
     const number = bucketOf(key);
-    const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
-    const index = placeOf(keys, key);
-    if (keys[index] !== key) return;
-    this.#buckets[number] = {
-      keys: keys.toSpliced(index, 1),
-      values: values.toSpliced(index, 1),
-    };
-    this.#touch(number);
+    const writes = this.#writes.get(number);
+    if (writes === undefined) this.#writes.set(number, new Map([[key, value]]));
+    else writes.set(key, value);
   }
 
   clear(): void {
     this.#buckets.length = 0;
+    this.#writes.clear();
     this.#hashes = NO_HASHES;
     this.#dirty.clear();
     this.#root = undefined;
@@ -91,6 +78,8 @@ export class StateRoot {
 
   /** 32 bytes; a fresh copy. */
   digest(): Uint8Array {
+    for (const [number, writes] of this.#writes) this.#merge(number, writes);
+    this.#writes.clear();
     if (this.#dirty.size > 0 && this.#hashes === NO_HASHES) this.#hashes = NO_HASHES.slice();
     for (const number of this.#dirty) {
       const bucket = this.#buckets[number] ?? EMPTY_BUCKET;
@@ -101,7 +90,35 @@ export class StateRoot {
     return Uint8Array.from(this.#root);
   }
 
-  #touch(number: number): void {
+  /**
+   * All writes to a bucket at once: whoever chooses keys that fall into one bucket must not make
+   * each of them cost a copy of all others.
+   */
+  #merge(number: number, writes: ReadonlyMap<string, string | undefined>): void {
+    const { keys, values } = this.#buckets[number] ?? EMPTY_BUCKET;
+    const newKeys: string[] = [];
+    const newValues: string[] = [];
+    let at = 0;
+    let isOther = false;
+    const keep = (end: number) => {
+      for (; at < end; at++) {
+        newKeys.push(keys[at] ?? "");
+        newValues.push(values[at] ?? "");
+      }
+    };
+    for (const [key, value] of [...writes].sort(([a], [b]) => compareUtf8(a, b))) {
+      keep(placeOf(keys, key, at));
+      const before = keys[at] === key ? values[at++] : undefined;
+      if (before !== value) isOther = true;
+      if (value === undefined) continue;
+      newKeys.push(key);
+      newValues.push(value);
+    }
+    if (!isOther) return;
+    keep(keys.length);
+    // Copies have room for what they hold. An array that grows takes room for sixteen more: most of
+    // all memory where a bucket has an entry or two.
+    this.#buckets[number] = { keys: newKeys.slice(), values: newValues.slice() };
     this.#dirty.add(number);
     this.#root = undefined;
   }
@@ -139,9 +156,9 @@ function writeText(bytes: Buffer, offset: number, text: string): number {
   return offset + LENGTH_BYTES + length;
 }
 
-/** Where a key is among sorted ones, or where it would go. */
-function placeOf(keys: readonly string[], key: string): number {
-  let low = 0;
+/** Where a key is among sorted ones from an index on, or where it would go. */
+function placeOf(keys: readonly string[], key: string, from: number): number {
+  let low = from;
   let high = keys.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
