@@ -15,11 +15,15 @@ const ID_BYTES_MAX = 200;
  * The wire has stricter rules. They are not trusted here: the reference made paths of ids as they
  * came, and one HELLO of a stranger wrote files two folders up.
  */
-export function problemWithId(nodeId: string): string | undefined {
+export function problemWithId(
+  nodeId: string,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
   if (nodeId === "") return "it is empty";
   if (/^\.+$/.test(nodeId)) return "it is dots only";
-  // A colon too: on Windows it opens a drive or a hidden stream of another file.
-  if (/[/\\:]/.test(nodeId)) return "it holds a path separator";
+  if (/[/\\]/.test(nodeId)) return "it holds a path separator";
+  // There it opens a drive, or a hidden stream of another file. Elsewhere Python nodes may have one.
+  if (platform === "win32" && nodeId.includes(":")) return "it holds a colon";
   if (/\p{Cc}/u.test(nodeId)) return "it holds a control character";
   if (/\p{Cs}/u.test(nodeId)) return "it holds half a surrogate pair";
   const bytes = Buffer.byteLength(nodeId);

@@ -146,7 +146,6 @@ export function describeCredentialStore(
       ["an absolute path", "/etc/passwd"],
       ["a folder", "a/b"],
       ["a backslash", "a\\b"],
-      ["a drive", "C:x"],
       ["a NUL", "a\0b"],
       ["a newline", "a\nb"],
       ["a delete character", "a\x7fb"],
@@ -169,6 +168,8 @@ export function describeCredentialStore(
       const store = open();
       await store.load();
       const nodeIds = ["x".repeat(200), " ", "узел", "node-1.pub", "node-1.key", ".hidden", "~"];
+      // The names that a pin is lost for belong to nobody after a restart.
+      if (process.platform !== "win32") nodeIds.push("rack:1");
       for (const nodeId of nodeIds) await store.savePin(nodeId, newKey());
       for (const nodeId of nodeIds) await store.saveNative(nodeId);
       const { pins, natives } = await open().load();
