@@ -5,37 +5,64 @@
  * with one broken node must not bury its operator.
  * @module
  */
-import type { DsnError, DsnErrorCode } from "../errors.ts";
+import { DsnError, type DsnErrorCode } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
 
-/** Strangers can raise conditions about names they invent, so the table has a limit. */
-const CONDITIONS_MAX = 1_000;
+/** Strangers can raise conditions about names they invent: so many of one code are told. */
+const OF_ONE_CODE_MAX = 250;
+/** What was told so long ago makes room for others. */
+const OLD_MS = 3_600_000;
+
+interface Told {
+  readonly error: DsnError;
+  readonly sinceMs: number;
+}
 
 export class Alerts {
   readonly #kernel: Kernel;
-  readonly #active = new Map<string, DsnError>();
+  /** By code, then by what they are about; the oldest first. */
+  readonly #active = new Map<DsnErrorCode, Map<string, Told>>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
   }
 
   raise(error: DsnError, subject: string): void {
-    const key = `${error.code} ${subject}`;
-    if (this.#active.has(key)) return;
-    if (this.#active.size >= CONDITIONS_MAX) {
-      const oldest = this.#active.keys().next();
-      if (oldest.done !== true) this.#active.delete(oldest.value);
+    const { code } = error;
+    const told = this.#active.get(code) ?? new Map<string, Told>();
+    this.#active.set(code, told);
+    if (told.has(subject)) return;
+    if (told.size >= OF_ONE_CODE_MAX && !this.#makeRoom(told)) {
+      // To forget one would be to tell it again when it is raised again, and so on.
+      if (code !== "DSN_PEER_LIMIT") this.raise(untold(error), code);
+      return;
     }
-    this.#active.set(key, error);
+    told.set(subject, { error, sinceMs: this.#kernel.now.monotonicMs });
     this.#kernel.event({ name: "warning", error, resolved: false });
   }
 
   clear(subject: string, ...codes: readonly DsnErrorCode[]): void {
     for (const code of codes) {
-      const error = this.#active.get(`${code} ${subject}`);
-      if (error === undefined) continue;
-      this.#active.delete(`${code} ${subject}`);
-      this.#kernel.event({ name: "warning", error, resolved: true });
+      const told = this.#active.get(code)?.get(subject);
+      if (told === undefined) continue;
+      this.#active.get(code)?.delete(subject);
+      this.#kernel.event({ name: "warning", error: told.error, resolved: true });
+      this.clear(code, "DSN_PEER_LIMIT");
     }
   }
+
+  #makeRoom(told: Map<string, Told>): boolean {
+    const [oldest] = told;
+    if (oldest === undefined) return true;
+    const [subject, { sinceMs }] = oldest;
+    if (this.#kernel.now.monotonicMs - sinceMs < OLD_MS) return false;
+    return told.delete(subject);
+  }
+}
+
+function untold({ code, message }: DsnError): DsnError {
+  return new DsnError("DSN_PEER_LIMIT", `Cannot tell of every ${code}`, {
+    why: `${OF_ONE_CODE_MAX} are told already; the next would be: ${message}`,
+    fix: ["look at those that are told: somebody may make up names"],
+  });
 }
