@@ -120,8 +120,14 @@ export const DEFAULT_UDP_LIMITS: UdpLimits = {
 };
 
 /** Milliseconds that `bytes` may take on the way: a fixed grace, and their size at the rate. */
-export function transferMsMax(bytes: number, limits: CarrierLimits): number {
-  return limits.bodyGraceMs + Math.ceil((bytes * 1000) / limits.bodyBytesPerSecondMin);
+export function transferMsMax(
+  bytes: number,
+  {
+    bodyGraceMs,
+    bodyBytesPerSecondMin,
+  }: Pick<CarrierLimits, "bodyGraceMs" | "bodyBytesPerSecondMin">,
+): number {
+  return bodyGraceMs + Math.ceil((bytes * 1000) / bodyBytesPerSecondMin);
 }
 
 /** What others can make sessions hold. */
@@ -149,6 +155,10 @@ export interface SessionLimits {
   readonly bulkBytesMax: number;
   /** Bytes of larger messages that are coming in, of all sessions together. */
   readonly incomingBytesMax: number;
+  /** Milliseconds that one of them may take on top of what has come of it at the rate below. */
+  readonly bodyGraceMs: number;
+  /** Slowest rate at which it may come in, in bytes per second. */
+  readonly bodyBytesPerSecondMin: number;
   /** Requests of one peer that are being handled. More are refused with 503. */
   readonly runningMax: number;
   /** Milliseconds for a handler to answer; then the asker is refused with 500. */
@@ -191,6 +201,8 @@ export const DEFAULT_SESSION_LIMITS: SessionLimits = {
   laneBytesMax: 8 * MIB,
   bulkBytesMax: 128 * MIB,
   incomingBytesMax: 256 * MIB,
+  bodyGraceMs: DEFAULT_LIMITS.bodyGraceMs,
+  bodyBytesPerSecondMin: DEFAULT_LIMITS.bodyBytesPerSecondMin,
   runningMax: 16_384,
   answerTimeoutMs: DEFAULT_LIMITS.answerTimeoutMs,
   creditBytesMin: 64 * KIB,

@@ -7,6 +7,7 @@ import type { Outcome, ProvenPeer } from "./carrier.ts";
 import type { SessionContext } from "./session-context.ts";
 import { encodeRefusal, FrameKind } from "./session-frame.ts";
 import { SessionInbound } from "./session-inbound.ts";
+import { LargeAnswers } from "./session-large-answers.ts";
 import type { SessionLink } from "./session-link.ts";
 import { Lane, laneOf, Outgoing } from "./session-outgoing.ts";
 
@@ -18,6 +19,7 @@ export class SessionAnswering {
   readonly #onStuck: () => void;
   /** Those that were not answered at once. */
   readonly #later = new Map<number, SessionInbound>();
+  readonly #large = new LargeAnswers();
 
   /** @param onStuck The peer asks more and more, and takes no answers. */
   constructor(
@@ -43,7 +45,8 @@ export class SessionAnswering {
   refusalOf(type: AnyType, bytes: number): number | undefined {
     const { requestBytesMax, runningMax } = this.#context.limits;
     if (bytes > requestBytesMax[type]) return 413;
-    return this.#later.size >= runningMax ? 503 : undefined;
+    if (this.#later.size >= runningMax) return 503;
+    return this.#large.refuses(type) ? 503 : undefined;
   }
 
   /** @param payload Its owner is the handler. */
@@ -77,7 +80,10 @@ export class SessionAnswering {
   cancel(id: number): void {
     const inbound = this.#later.get(id);
     if (inbound === undefined) {
-      if (this.#link.lanes.dropAnswer(id)) this.#link.wake();
+      const large = this.#large.remove(id);
+      if (large === undefined) return;
+      this.#link.lanes.drop(large);
+      this.#link.wake();
       return;
     }
     inbound.cancel();
@@ -130,6 +136,7 @@ export class SessionAnswering {
     const isAck = type === NativeType.STATES && lane === Lane.STATE;
     const sent = isAck ? this.#link.sendPatiently(frame) : this.#link.send(frame);
     if (!sent) this.refuse(id, type, 503, "");
+    else if (lane === Lane.BULK) this.#large.add(id, frame);
   }
 }
 

@@ -6,9 +6,12 @@ import { Assembly } from "./session-assembly.ts";
 import type { SessionContext } from "./session-context.ts";
 import { CreditGranter } from "./session-credit.ts";
 import { BEGIN_BYTES, byteAt, Purpose, uint32At } from "./session-frame.ts";
+import { Pace } from "./session-pace.ts";
 
 /** Who takes messages that have come in slices. */
 export interface IncomingReceiver {
+  /** It came too slowly for the memory that it holds. */
+  tooSlow(): void;
   /** @returns false for one that is not wanted: it has been refused, or nobody waits for it. */
   wants(id: number, isRequest: boolean, type: number, bytes: number): boolean;
   /** There is no memory for it. */
@@ -21,12 +24,14 @@ export class SessionIncoming {
   readonly #context: SessionContext;
   readonly #receiver: IncomingReceiver;
   readonly #credit: CreditGranter;
+  readonly #pace: Pace;
   #assembly: Assembly | undefined;
 
   constructor(context: SessionContext, receiver: IncomingReceiver) {
     this.#context = context;
     this.#receiver = receiver;
     this.#credit = new CreditGranter(context.limits);
+    this.#pace = new Pace(context, () => receiver.tooSlow());
   }
 
   /** What the other side may have on the way, in bytes. */
@@ -44,6 +49,7 @@ export class SessionIncoming {
     if (size === 0 || (!isRequest && purpose !== Purpose.ANSWER)) return false;
     const assembly = new Assembly(id, isRequest, type, size, this.#context.budget);
     this.#assembly = assembly;
+    this.#pace.begin();
     if (!this.#receiver.wants(id, isRequest, type, size)) assembly.skip();
     return true;
   }
@@ -52,6 +58,7 @@ export class SessionIncoming {
   slice(bytes: Uint8Array, start: number, end: number): number {
     const assembly = this.#assembly;
     if (assembly === undefined) return -1;
+    this.#pace.came(end - start);
     const grant = this.#credit.came(end - start, this.#context.monotonicMs());
     if (grant < 0) return grant;
     const refusal = assembly.add(bytes, start, end);
@@ -76,6 +83,7 @@ export class SessionIncoming {
 
   /** The asker does not wait any more, or the session has ended. */
   release(): void {
+    this.#pace.end();
     this.#assembly?.release();
     this.#assembly = undefined;
     this.#credit.pause();
@@ -90,6 +98,7 @@ export class SessionIncoming {
   #complete(assembly: Assembly): void {
     const { id, isRequest, type, skipping } = assembly;
     const payload = assembly.finish();
+    this.#pace.end();
     this.#assembly = undefined;
     this.#credit.pause();
     if (!skipping) this.#receiver.take(id, isRequest, type, payload);

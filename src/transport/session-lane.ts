@@ -22,10 +22,6 @@ export class LaneQueue {
     this.#bytes += frame.size;
   }
 
-  find(isWanted: (frame: Outgoing) => boolean): Outgoing | undefined {
-    return this.#frames.find((frame, index) => index >= this.#taken && isWanted(frame));
-  }
-
   /** The first that is still wanted. */
   first(): Outgoing | undefined {
     for (;;) {

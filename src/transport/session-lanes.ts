@@ -77,13 +77,6 @@ export class Lanes {
     return true;
   }
 
-  /** An answer in slices is not wanted any more. @returns whether there was one. */
-  dropAnswer(id: number): boolean {
-    const frame = this.#bulk.find((one) => one.id === id && one.kind === FrameKind.ANSWER);
-    if (frame !== undefined) this.drop(frame);
-    return frame !== undefined;
-  }
-
   /** Nobody waits for it any more. What was written is not taken back. */
   drop(frame: Outgoing): void {
     if (frame.written || frame.dropped) return;

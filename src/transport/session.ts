@@ -233,6 +233,11 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver, Dr
     return status === undefined;
   }
 
+  tooSlow(): void {
+    if (!this.#ended) this.#why = "the peer sent a message too slowly";
+    this.#end(false);
+  }
+
   spurned(id: number, isRequest: boolean, type: number): void {
     if (isRequest) this.#answering.refuse(id, type, 503, "");
     else this.#asks.tooLarge(id);
