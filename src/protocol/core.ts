@@ -29,7 +29,7 @@ import type { PeerMemory } from "./peer-memory.ts";
 import * as refusals from "./refusal.ts";
 import type { Replication } from "./replication.ts";
 import type { Self } from "./self.ts";
-import type { Trust } from "./trust.ts";
+import { sameBytes, type Trust } from "./trust.ts";
 
 /** The mark on disk runs ahead of the versions, so that it is written once a second at most. */
 const MARK_AHEAD_SECONDS = 2;
@@ -138,7 +138,11 @@ export class NodeCore {
     | undefined {
     if (nodeId === this.nodeId) return refusals.ownId(true);
     if (!this.#trust.admits(nodeId, publicKey)) return refusals.notWhitelisted(nodeId, this.nodeId);
-    return this.#trust.accepts(nodeId, publicKey) ? undefined : refusals.keyChanged(nodeId);
+    const known = this.#members.get(nodeId);
+    // Not every proven key has a pin: there may have been no room for it.
+    const isAnother = known?.provisional === false && !sameBytes(known.publicKey, publicKey);
+    if (isAnother || !this.#trust.accepts(nodeId, publicKey)) return refusals.keyChanged(nodeId);
+    return undefined;
   }
 
   /**

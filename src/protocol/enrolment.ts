@@ -72,11 +72,12 @@ export class Enrolment {
    */
   holderOf({ hello: { nodeId, publicKey }, block }: ProvenHello): Member | undefined {
     const known = this.#members.get(nodeId);
-    if (known === undefined || !known.provisional) return undefined;
+    if (known === undefined || sameBytes(known.publicKey, publicKey)) return undefined;
+    // Its key was proven to us. Where no pin says so, there was no room for one.
+    if (!known.provisional) return known;
     const isThere = isReached(known) || (isPresent(known) && !isUnproven(known));
     const wasThere = block === undefined && !isUnanswered(known);
-    const isKept = isThere || wasThere;
-    return isKept && !sameBytes(known.publicKey, publicKey) ? known : undefined;
+    return isThere || wasThere ? known : undefined;
   }
 
   /**

@@ -150,10 +150,10 @@ export class Greeting {
       throw this.#raised(downgraded(nodeId, where), nodeId);
     }
     const holder = enrolment.holderOf(proven);
+    if (holder === undefined) return;
     // Who answers where it is has the name, unless that signs no nonce of ours: perhaps a recording.
-    if (holder !== undefined && (block === undefined || !sameAddress(holder.endpoint, to))) {
-      throw claimed(hello, where, what);
-    }
+    const mayHave = holder.provisional && block !== undefined;
+    if (!mayHave || !sameAddress(holder.endpoint, to)) throw claimed(hello, where, what);
   }
 
   #raised(trouble: DsnError, nodeId: string): DsnError {
@@ -169,7 +169,7 @@ export class Greeting {
   ): void {
     const { monotonicMs, unixSeconds } = this.#parts.kernel.now;
     noteRoundTrip(member, monotonicMs - sentMs);
-    member.server = server;
+    member.server = server === undefined ? undefined : printable(server);
     if (peerUnixSeconds !== undefined) {
       member.clockOffsetSeconds = peerUnixSeconds - Math.floor(unixSeconds);
     }
