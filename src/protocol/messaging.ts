@@ -21,7 +21,7 @@ import { isForgotten } from "./refusal.ts";
 import { Repeats } from "./repeats.ts";
 import type { Senders } from "./senders.ts";
 import { LIMITS, requestTimeoutMs } from "./settings.ts";
-import { troubleOf } from "./troubles.ts";
+import { printable, troubleOf } from "./troubles.ts";
 
 /** What the reference answers; its `send_to_node` returns this text. */
 const OK = new TextEncoder().encode("OK");
@@ -269,7 +269,7 @@ function keep(view: Uint8Array): Uint8Array {
 
 function deliveryUnknown(what: string, to: string, endpoint: Target, detail: string): DsnError {
   return new DsnError("DSN_DELIVERY_UNKNOWN", `Cannot tell whether it arrived: ${what}`, {
-    why: detail,
+    why: printable(detail),
     fix: ["ask the receiver, or make the message harmless to repeat"],
     nodeId: to,
     endpoint: formatAddress(endpoint),

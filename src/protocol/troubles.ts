@@ -45,12 +45,14 @@ function explainFailure(
   { to, keyId }: TroubleContext,
 ): Explanation {
   const where = formatAddress(to);
+  // It may quote the peer: a header, or the name that it gives itself.
+  const detail = printable(reply.detail);
   switch (reply.reason) {
     case "unreachable":
       return {
         code: "DSN_UNREACHABLE",
         says: `${where} cannot be reached`,
-        why: reply.detail,
+        why: detail,
         fix: [
           "check that the node runs and that its address and port are right",
           `let TCP ${to.port} through on the way (firewall, container port)`,
@@ -60,30 +62,30 @@ function explainFailure(
       return {
         code: "DSN_UNREACHABLE",
         says: `${where} did not answer in time`,
-        why: reply.detail,
+        why: detail,
         fix: ["check that the node there is not paused or overloaded"],
       };
     case "not-dsn":
       return keyId === undefined
-        ? notDsn(where, reply.detail)
+        ? notDsn(where, detail)
         : {
             code: "DSN_NOT_DSN",
             says: `what ${where} answered does not open with our network key`,
-            why: reply.detail,
+            why: detail,
             fix: ["check that a node of this network listens there, with the same network key"],
           };
     case "too-large":
       return {
         code: "DSN_PEER_LIMIT",
         says: `the answer of ${where} is larger than allowed`,
-        why: reply.detail,
+        why: detail,
         fix: ["check what listens there"],
       };
     case "closed":
       return {
         code: "DSN_STOPPED",
         says: "this node is stopping",
-        why: reply.detail,
+        why: detail,
         fix: [],
       };
   }

@@ -156,3 +156,19 @@ netIt("A node whose bootstrap node answers nonsense joins through another", asyn
   const b = await net.ours({ nodeId: "b", bootstrapNodes: [nonsense, a.address] });
   await eventually(() => expect(b.server.peers()).toEqual(["b", "a"]));
 });
+
+netIt("What a server says in a header is told without its control characters", async ({ net }) => {
+  const { at, close } = await serveRaw((socket) => {
+    const answer = "HTTP/1.1 200 OK\r\nContent-Encoding: x\x9b31m\r\nContent-Length: 1\r\n\r\nx";
+    onRequests(socket, () => socket.write(Buffer.from(answer, "latin1")));
+  });
+  undo.push(close);
+  const { warnings } = await net.ours({
+    nodeId: "b",
+    bootstrapNodes: [`${at.address}:${at.port}`],
+  });
+  await eventually(() => expect(warnings).not.toEqual([]));
+  const told = warnings.flatMap(({ error }) => [error, ...error.causes]).map(({ why }) => why);
+  expect(told.join()).toContain("in the encoding");
+  expect(told.join()).not.toMatch(/\p{Cc}/u);
+});
