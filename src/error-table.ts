@@ -528,7 +528,7 @@ export const ERROR_TABLE = {
     met: ["warning", "reason", "call"],
     says: "A peer passed a limit of this node",
     causes: [
-      "all copies of states together would pass 1 GiB, members 4,095, or stored keys 10,000",
+      "all copies of states together would pass 1 GiB or a quarter of the heap, members 4,095, or stored keys 10,000",
       "an answer is larger than its kind allows",
     ],
     fix: [

@@ -25,6 +25,7 @@ import type { DSNodeParts } from "./ds-node-parts.ts";
 import { Effects } from "./effects.ts";
 import type { Emitter } from "./emitter.ts";
 import type { DSNodeEvents } from "./events.ts";
+import { replicaBytesMax } from "./memory.ts";
 import { type PeerInfo, toPeerInfo } from "./peer-info.ts";
 import { stoppedError } from "./stopped-error.ts";
 import { Teller } from "./teller.ts";
@@ -158,6 +159,7 @@ export class DSNode {
       mark,
       keyId: this.keyId,
       features: features ?? carrier.features ?? [],
+      replicaBytesMax: replicaBytesMax(),
       ...(settings === undefined ? {} : { settings }),
       random: Math.random,
       // Nonces and signatures ask for 16 or 32 bytes at a time.

@@ -183,7 +183,18 @@ export class Kernel {
     const expected = this.#replies.get(exchange);
     if (expected === undefined) return;
     this.#replies.delete(exchange);
-    expected.onReply(this.now.monotonicMs > expected.lateMs ? TOO_LATE : reply);
+    this.#guard(() => {
+      expected.onReply(this.now.monotonicMs > expected.lateMs ? TOO_LATE : reply);
+    });
+  }
+
+  /** Flows report what they throw; what runs outside one must not end the process either. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.emit({ kind: "fault", error });
+    }
   }
 
   // ---- signatures -----------------------------------------------------------------------------
@@ -211,7 +222,7 @@ export class Kernel {
   finished(operation: number, result: Uint8Array | boolean): void {
     const resume = this.#operations.get(operation);
     this.#operations.delete(operation);
-    resume?.(result as never);
+    this.#guard(() => resume?.(result as never));
   }
 
   /** How much is under way, to see that nothing piles up. */
@@ -265,7 +276,7 @@ export class Kernel {
       if (due === undefined || due > nowMs) return;
       if (nowMs - due > LATE_MS) this.lastLateMs = nowMs;
       this.#lateness.note(nowMs - due, nowMs);
-      this.#timers.fireNext();
+      this.#guard(() => this.#timers.fireNext());
     }
   }
 

@@ -1,5 +1,6 @@
 /** The table of all other nodes, and the one place where their status changes. */
 import type { DsnError } from "../errors.ts";
+import { memoryOf } from "./copy-memory.ts";
 import { Damping } from "./damping.ts";
 import { compareEntries, isEmptyChange } from "./entries.ts";
 import type { PeerStatus } from "./event.ts";
@@ -180,10 +181,10 @@ export class Members {
     return this.#byId.get(member.nodeId) === member;
   }
 
-  /** Text of all replicas together, in characters of ASCII JSON: bytes. */
+  /** Bytes of memory that all replicas together take, about. */
   replicaBytes(): number {
     let bytes = 0;
-    for (const member of this.#byId.values()) bytes += member.replica?.bytes ?? 0;
+    for (const { replica } of this.#byId.values()) bytes += memoryOf(replica);
     return bytes;
   }
 

@@ -1,6 +1,7 @@
 /** Copies of others' states that native peers bring, and the room that they may take. */
 import type { Change } from "../wire/native-states.ts";
 import type { Alerts } from "./alerts.ts";
+import { memoryGrowthBy } from "./copy-memory.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import { NativeReplica } from "./native-replica.ts";
@@ -28,12 +29,11 @@ export function hasRoom(
   replica: NativeReplica,
   changes: readonly Change[],
 ): boolean {
-  const growth = replica.growthBy(changes);
-  if (replica.bytes + growth > LIMITS.stateBytesMax) {
+  if (replica.bytes + replica.growthBy(changes) > LIMITS.stateBytesMax) {
     alerts.raise(tooLarge(owner.nodeId, LIMITS.stateBytesMax), owner.nodeId);
     return false;
   }
-  if (members.hasRoomFor(growth, replicaBytesMax)) return true;
+  if (members.hasRoomFor(memoryGrowthBy(replica, changes), replicaBytesMax)) return true;
   alerts.raise(replicasFull(owner.nodeId, replicaBytesMax), "replicas");
   return false;
 }

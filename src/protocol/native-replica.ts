@@ -35,7 +35,7 @@ export class NativeReplica {
   shownVersion: number;
   /** The newest version that the owner's signature has been verified for. */
   proof: Proof | undefined;
-  /** Memory that it takes, about. */
+  /** Its length, about, as the limit for a state counts it. */
   bytes = 0;
   /** It came as a snapshot, and nothing has changed it since. */
   isWhole = false;
@@ -85,7 +85,7 @@ export class NativeReplica {
     this.#root.adopt(root);
   }
 
-  /** Memory that these changes would take in addition, about; below zero when they free some. */
+  /** What these changes would add to {@link bytes}; below zero when they shorten it. */
   growthBy(changes: readonly Change[]): number {
     return changes.reduce(
       (sum, [key, value]) => sum + weightOf(key, value) - weightOf(key, this.#entries.get(key)),
@@ -198,6 +198,13 @@ export class NativeReplica {
     this.#entries.delete(key);
     this.#root.touch(key);
   }
+}
+
+/** The length of a state, as the limit for one counts it. */
+export function stateBytes(entries: Entries): number {
+  let bytes = 0;
+  for (const [key, value] of entries) bytes += weightOf(key, value);
+  return bytes;
 }
 
 function weightOf(key: string, value: string | undefined): number {

@@ -89,8 +89,9 @@ export class NativeTake {
     if (item.version < replica.version || (item.version === replica.version && !mends))
       return false;
     // Changes since what we hold, or since something before it: the values are those of the end.
+    // Not of a copy that came in Python form: it may hold what has no native form.
     const hasBase =
-      owner.replica !== undefined && item.version > replica.version && !replica.isAstray;
+      owner.replica?.kind === "native" && item.version > replica.version && !replica.isAstray;
     if (item.form === "delta" && (!hasBase || item.base > replica.version)) return true;
     const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
     if (!hasRoom(this.#parts, owner, replica, changes)) return false;

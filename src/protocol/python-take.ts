@@ -7,10 +7,11 @@
 import { decodeEntries } from "../wire/python-json.ts";
 import { decodeStatePacket, type StatePacket } from "../wire/state-packet.ts";
 import type { Alerts } from "./alerts.ts";
+import { memoryOf } from "./copy-memory.ts";
 import { compareEntries } from "./entries.ts";
 import type { Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member } from "./member.ts";
+import { isPresent, type Member, type PythonReplica } from "./member.ts";
 import type { Members } from "./members.ts";
 import { forkedState, replicasFull } from "./state-troubles.ts";
 import { tellUpdate } from "./updates.ts";
@@ -78,11 +79,6 @@ export class PythonTake {
         if (packet.text < held.text) return "duplicate";
       }
     }
-    const bytes = packet.text.length - (held?.text.length ?? 0);
-    if (!members.hasRoomFor(bytes, replicaBytesMax)) {
-      alerts.raise(replicasFull(member.nodeId, replicaBytesMax), "replicas");
-      return "stale";
-    }
     let entries: ReadonlyMap<string, string>;
     try {
       entries = same ? held.entries : decodeEntries(packet.text);
@@ -92,7 +88,13 @@ export class PythonTake {
     const before = member.replica?.entries ?? new Map<string, string>();
     const { version, text } = packet;
     const kept = { packet: new Uint8Array(payload), bytes: text.length };
-    member.replica = { kind: "python", version, text, entries, ...kept };
+    const replica: PythonReplica = { kind: "python", version, text, entries, ...kept };
+    const growth = memoryOf(replica) - memoryOf(member.replica);
+    if (!members.hasRoomFor(growth, replicaBytesMax)) {
+      alerts.raise(replicasFull(member.nodeId, replicaBytesMax), "replicas");
+      return "stale";
+    }
+    member.replica = replica;
     if (fresh) member.heardMs = kernel.now.monotonicMs;
     if (same) return unchanged(packet);
     if (isPresent(member)) tellUpdate(kernel, member, compareEntries(before, entries));

@@ -11,11 +11,14 @@ import type { Kernel } from "./kernel.ts";
 import { isPresent, type Member, speaksNative, versionHeld } from "./member.ts";
 import type { Members } from "./members.ts";
 import { hasRoom, nativeReplicaOf } from "./native-copies.ts";
-import type { NativeReplica, Proof } from "./native-replica.ts";
+import { type NativeReplica, type Proof, stateBytes } from "./native-replica.ts";
+import { OneByOne } from "./one-by-one.ts";
 import type { OwnSightings } from "./own-sightings.ts";
+import { LIMITS } from "./settings.ts";
 import { forgedByOther, forkedState } from "./state-troubles.ts";
 import { sameBytes } from "./trust.ts";
 import { tellUpdate } from "./updates.ts";
+import { WrongStates } from "./wrong-states.ts";
 
 type Versioned = Exclude<StateItem, { form: "python" }>;
 type Whole = Extract<StateItem, { form: "delta" | "snapshot" }>;
@@ -39,18 +42,19 @@ export interface RelayedTakeParts {
 
 export class RelayedTake {
   readonly #parts: RelayedTakeParts;
-  /** Signatures of others' versions that are being verified: what comes twice is looked at once. */
-  readonly #verifying = new Map<Member, Uint8Array>();
+  readonly #oneByOne = new OneByOne();
+  readonly #wrong: WrongStates;
 
   constructor(parts: RelayedTakeParts) {
     this.#parts = parts;
+    this.#wrong = new WrongStates(parts.kernel);
   }
 
   /** The ack, or nothing for an owner that we do not know. */
   *take(from: Member, item: StateItem): Flow<StateAck[]> {
     const { nodeId, publicKey } = this.#parts.me;
     if (item.owner === nodeId) {
-      yield* this.#shownOurOwn(item, publicKey);
+      yield* this.#shownOurOwn(from, item, publicKey);
       return [];
     }
     const { members } = this.#parts;
@@ -71,25 +75,42 @@ export class RelayedTake {
   }
 
   *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
-    const { version } = item;
-    const held = owner.replica;
     if (item.signature === undefined) return "nothing";
-    if ((held?.version ?? 0) > version) return "less";
-    if (this.#parts.members.versionForgotten(owner) > version) return "nothing";
-    // Links bring it one after the other, and to verify it costs most of all.
-    if (held?.kind === "native" && isProofOf(held, item.version, item.signature)) return "less";
-    const verifying = this.#verifying.get(owner);
-    if (verifying !== undefined && sameBytes(verifying, item.signature)) return "less";
+    // Kept: the message that it is a part of is somebody else's.
     const signature = item.signature.slice();
-    this.#verifying.set(owner, signature);
+    const settled = this.#settled(from, owner, item, signature);
+    if (settled !== undefined) return settled;
+    // It comes twice: it is looked at once.
+    if (this.#oneByOne.has(owner.nodeId, signature)) return "less";
+    if (!(yield* this.#oneByOne.begin(owner.nodeId, signature))) return "nothing";
     try {
-      return yield* this.#verifiedOnce(from, owner, item, signature);
+      // What came before may have settled it.
+      if (!this.#parts.members.has(owner)) return "nothing";
+      const since = this.#settled(from, owner, item, signature);
+      return since ?? (yield* this.#verifiedNow(from, owner, item, signature));
     } finally {
-      if (this.#verifying.get(owner) === signature) this.#verifying.delete(owner);
+      this.#oneByOne.end(owner.nodeId);
     }
   }
 
-  *#verifiedOnce(
+  /** What can be said of it without a look at the state. */
+  #settled(
+    from: Member,
+    owner: Member,
+    { form, version }: Versioned,
+    signature: Uint8Array,
+  ): StateAck["wants"] | undefined {
+    const held = owner.replica;
+    if ((held?.version ?? 0) > version) return "less";
+    if (this.#parts.members.versionForgotten(owner) > version) return "nothing";
+    // Links bring it one after the other, and to verify it costs most of all.
+    if (held?.kind === "native" && isProofOf(held, version, signature)) return "less";
+    const takes = this.#wrong.takes(from, owner.nodeId);
+    if (takes === "nothing") return "nothing";
+    return takes === "wholes" && form === "delta" ? "snapshot" : undefined;
+  }
+
+  *#verifiedNow(
     from: Member,
     owner: Member,
     item: Versioned,
@@ -102,6 +123,11 @@ export class RelayedTake {
     }
     const entries = entriesOf(item, held);
     if (entries === undefined) return "snapshot";
+    if (stateBytes(entries) > LIMITS.stateBytesMax) {
+      // Its root alone would take long, and no owner has signed it.
+      this.#wrong.note(from, owner.nodeId, true);
+      return "nothing";
+    }
     const index = StateRoot.of(entries);
     const root = index.digest();
     const message = rootSignedPart(owner.nodeId, version, root);
@@ -109,11 +135,13 @@ export class RelayedTake {
     const valid = yield* kernel.verify(owner.publicKey, "native", message, signature);
     if (!members.has(owner)) return "nothing";
     if (!valid) {
+      this.#wrong.note(from, owner.nodeId, item.form === "snapshot");
       // Changes may just have been made from something else than what we hold.
       if (item.form === "delta") return "snapshot";
       this.#parts.alerts.raise(forgedByOther(from.nodeId, owner.nodeId), from.nodeId);
       return "nothing";
     }
+    this.#wrong.clear(from, owner.nodeId);
     this.#replace(from, owner, entries, index, { version, root, signature });
     return "nothing";
   }
@@ -183,14 +211,23 @@ export class RelayedTake {
     return Buffer.compare(proof.root, root) > 0;
   }
 
-  *#shownOurOwn(item: StateItem, publicKey: Uint8Array): Flow {
+  *#shownOurOwn(from: Member, item: StateItem, publicKey: Uint8Array): Flow {
     if (item.form !== "snapshot" || item.signature === undefined) return;
     const { sightings, kernel, me } = this.#parts;
-    if (!sightings.isNews(item.version)) return;
-    const message = rootSignedPart(me.nodeId, item.version, rootOf(item.entries));
+    const { version, entries } = item;
     const signature = item.signature.slice();
-    const valid = yield* kernel.verify(publicKey, "native", message, signature);
-    if (valid && sightings.shown(item.version, item.entries)) this.#parts.onLeap();
+    const isOver = () => !sightings.isNews(version) || this.#wrong.takes(from, me.nodeId) !== "all";
+    if (isOver() || this.#oneByOne.has(me.nodeId, signature)) return;
+    if (!(yield* this.#oneByOne.begin(me.nodeId, signature))) return;
+    try {
+      if (isOver() || stateBytes(entries) > LIMITS.stateBytesMax) return;
+      const message = rootSignedPart(me.nodeId, version, rootOf(entries));
+      const valid = yield* kernel.verify(publicKey, "native", message, signature);
+      if (!valid) this.#wrong.note(from, me.nodeId, true);
+      else if (sightings.shown(version, entries)) this.#parts.onLeap();
+    } finally {
+      this.#oneByOne.end(me.nodeId);
+    }
   }
 }
 
@@ -211,7 +248,8 @@ function isProofOf(
 /** The entries that an item ends with; undefined when it changes something that we do not hold. */
 function entriesOf(item: Whole, held: Member["replica"]): ReadonlyMap<string, string> | undefined {
   if (item.form === "snapshot") return item.entries;
-  if (held === undefined || item.base > held.version) return undefined;
+  // A copy in Python form may hold what has no native form.
+  if (held?.kind !== "native" || item.base > held.version) return undefined;
   const entries = new Map(held.entries);
   for (const [key, value] of item.changes) {
     if (value === undefined) entries.delete(key);

@@ -47,8 +47,11 @@ export function tooLarge(nodeId: string, bytesMax: number): DsnError {
 
 export function replicasFull(nodeId: string, bytesMax: number): DsnError {
   return new DsnError("DSN_PEER_LIMIT", `Cannot hold the new state of "${nodeId}"`, {
-    why: `all copies together may take ${bytesMax} bytes`,
-    fix: ["raise replicaBytesMax", "find the node that publishes too much"],
+    why: `all copies together may take ${bytesMax} bytes of memory`,
+    fix: [
+      "find the node that publishes too much",
+      "give the process more memory: node --max-old-space-size",
+    ],
     nodeId,
   });
 }

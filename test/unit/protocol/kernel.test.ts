@@ -143,6 +143,28 @@ describe("Kernel", () => {
     expect(core.takeEffects()).toEqual([]);
   });
 
+  it("turns what a timer or a taker of replies throws into a fault, and goes on", () => {
+    const core = kernel();
+    const mistake = new Error("ours");
+    const fail = () => {
+      throw mistake;
+    };
+    const fault = { kind: "fault", error: mistake };
+    let fired = 0;
+    core.after(5, fail);
+    core.after(5, () => {
+      fired += 1;
+    });
+    at(core, 5);
+    expect(core.takeEffects()).toEqual([fault]);
+    expect(fired).toBe(1);
+    core.broadcast([place], MessageType.PING, pong.payload, limits, fail);
+    const [effect] = core.takeEffects();
+    if (effect?.kind !== "request") throw new Error("no request");
+    core.replied(effect.targets[0]?.exchange ?? 0, pong);
+    expect(core.takeEffects()).toEqual([fault]);
+  });
+
   it("sends one message to many in one effect, and tells each reply apart", () => {
     const core = kernel();
     const replies: [number, string][] = [];

@@ -48,6 +48,8 @@ export class LoneCore {
   open: Sent[] = [];
   /** Verifications that wait for {@link verifyHeld}, when a test holds them. */
   held: Extract<Effect, { kind: "verify" }>[] | undefined;
+  /** Verifications there were, held or not. */
+  verifications = 0;
   /** Signatures that wait for {@link signHeld}, when a test holds them. */
   unsigned: Extract<Effect, { kind: "sign" }>[] | undefined;
   /** How often all was said that is to be said before the end. */
@@ -101,7 +103,8 @@ export class LoneCore {
     this.step({ kind: "wake" });
   }
 
-  #carryOut(effect: Effect): void {
+  /** @param isAgain It was held. */
+  #carryOut(effect: Effect, isAgain = false): void {
     switch (effect.kind) {
       case "sign": {
         if (this.unsigned !== undefined) {
@@ -114,6 +117,7 @@ export class LoneCore {
         break;
       }
       case "verify": {
+        if (!isAgain) this.verifications += 1;
         if (this.held !== undefined) {
           this.held.push(effect);
           break;
@@ -175,7 +179,7 @@ export class LoneCore {
   verifyHeld(): void {
     const held = this.held ?? [];
     this.held = undefined;
-    for (const effect of held) this.#carryOut(effect);
+    for (const effect of held) this.#carryOut(effect, true);
   }
 
   /** Makes all signatures that were held, and holds no more. */

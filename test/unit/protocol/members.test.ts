@@ -1,6 +1,7 @@
 /** The table of nodes: who is in it, and what the application is told of them. */
 import { describe, expect, it } from "vitest";
 import { DsnError } from "../../../src/errors.ts";
+import { ENTRY_MEMORY_BYTES } from "../../../src/protocol/copy-memory.ts";
 import { Kernel } from "../../../src/protocol/kernel.ts";
 import type { Member } from "../../../src/protocol/member.ts";
 import { Members } from "../../../src/protocol/members.ts";
@@ -127,12 +128,12 @@ describe("Members", () => {
     expect([members.has(other), members.has(old)]).toEqual([true, false]);
   });
 
-  it("counts the bytes of all replicas", () => {
+  it("counts the memory of all replicas: text, packets and entries", () => {
     const { members, add } = setUp();
     add("a").replica = replicaOf('{"k": "v"}', { k: "v" });
     add("b").replica = replicaOf("{}", {});
     add("c");
-    expect(members.replicaBytes()).toBe(12);
+    expect(members.replicaBytes()).toBe(12 + ENTRY_MEMORY_BYTES);
   });
 
   it("has room until all replicas together would pass the limit, and again when some shrink", () => {

@@ -1,5 +1,6 @@
 /** States that come on sessions: of their owner, and of others. */
 import { describe, expect, it } from "vitest";
+import { ENTRY_MEMORY_BYTES } from "../../../src/protocol/copy-memory.ts";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { encodeIntroduce, type MemberEntry } from "../../../src/wire/native-members.ts";
@@ -155,7 +156,7 @@ describe("A state on its owner's session", () => {
   });
 
   it("beyond the room for all copies is not held, and the operator is told", () => {
-    const { core, bob } = withBob({ replicaBytesMax: 20 });
+    const { core, bob } = withBob({ replicaBytesMax: 20 + ENTRY_MEMORY_BYTES });
     bob.send(core, bob.snapshot(V1, { k: "12345678901" }));
     expect(read(core)).toEqual({ k: "12345678901" });
     const acks = bob.send(core, bob.delta(V1, V2, [["l", "12345678901"]]));
@@ -491,7 +492,7 @@ describe("A state that others bring", () => {
   });
 
   it("beyond the room for all copies is not held", () => {
-    const { core, bob, carol } = withBobAndCarol({ replicaBytesMax: 20 });
+    const { core, bob, carol } = withBobAndCarol({ replicaBytesMax: 20 + ENTRY_MEMORY_BYTES });
     carol.send(core, bob.snapshot(V1, { k: "x".repeat(20) }, "signed"));
     expect(core.core.member("bob")?.replica).toBeUndefined();
     expect(core.warnings()).toEqual(["DSN_PEER_LIMIT"]);

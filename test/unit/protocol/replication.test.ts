@@ -1,5 +1,6 @@
 /** Our state to everybody: always the newest, one at a time for each, until it is held. */
 import { describe, expect, it } from "vitest";
+import { ENTRY_MEMORY_BYTES } from "../../../src/protocol/copy-memory.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { decodeStatePacket } from "../../../src/wire/state-packet.ts";
 import { answered, LoneCore, NOW_SECONDS, PORT, Puppet, type Sent, statusOf } from "./lone-core.ts";
@@ -313,9 +314,10 @@ describe("A state that comes in", () => {
   });
 
   it("beyond the room for all copies is not held, and the operator is told", () => {
-    const { core, alice } = withAlice({ replicaBytesMax: 20 });
     const fits = '{"k": "12345678901"}';
-    expect(fits.length).toBe(20);
+    const packet = new Puppet("alice", AT).state(NOW_SECONDS + 1, fits);
+    const replicaBytesMax = fits.length + packet.length + ENTRY_MEMORY_BYTES;
+    const { core, alice } = withAlice({ replicaBytesMax });
     core.ask(MessageType.UPDATE, alice.state(NOW_SECONDS + 1, fits), AT);
     expect(core.core.member("alice")?.replica).toMatchObject({ kind: "python", text: fits });
     expect(core.warnings()).toEqual([]);

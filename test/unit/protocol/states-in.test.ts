@@ -1,5 +1,6 @@
 /** States that come in from others: which are taken, and what their senders learn. */
 import { describe, expect, it } from "vitest";
+import { ENTRY_MEMORY_BYTES } from "../../../src/protocol/copy-memory.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
 import { toHex } from "../../vectors.ts";
 import { answered, LoneCore, NOW_SECONDS, Puppet } from "./lone-core.ts";
@@ -56,9 +57,10 @@ describe("An UPDATE", () => {
   });
 
   it("for which there is no room leaves a native owner with what we hold of it", () => {
-    const core = new LoneCore("me", { replicaBytesMax: 12 });
+    const held = new Native("bob", AT).state(NOW_SECONDS + 1, '{"a": "123"}');
+    const replicaBytesMax = '{"a": "123"}'.length + held.length + ENTRY_MEMORY_BYTES;
+    const core = new LoneCore("me", { replicaBytesMax });
     const bob = new Native("bob", AT).join(core);
-    const held = bob.state(NOW_SECONDS + 1, '{"a": "123"}');
     core.ask(MessageType.UPDATE, held, AT);
     const outcome = core.ask(MessageType.UPDATE, bob.state(NOW_SECONDS + 2, '{"a": "1234"}'), AT);
     expect(outcome.kind === "answer" && toHex(outcome.payload)).toBe(toHex(held));
