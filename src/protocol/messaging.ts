@@ -15,6 +15,7 @@ import type { Greeting } from "./greeting.ts";
 import type { Kernel } from "./kernel.ts";
 import { hasCalled, isGone, isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
+import { MessageCounts } from "./message-counts.ts";
 import { Numbers } from "./numbers.ts";
 import * as refusals from "./refusal.ts";
 import { isForgotten } from "./refusal.ts";
@@ -48,7 +49,7 @@ export class Messaging {
   readonly #onSilent: (member: Member) => void;
   readonly #repeats: Repeats;
   readonly #numbers: Numbers;
-  #lastNumber = 0;
+  readonly #counts = new MessageCounts();
 
   constructor(
     kernel: Kernel,
@@ -121,8 +122,7 @@ export class Messaging {
 
   /** On a session a number tells repeats. */
   #numbered(member: Member, data: Uint8Array): Sending {
-    this.#lastNumber += 1;
-    const head = encodeBytesHead(this.#lastNumber);
+    const head = encodeBytesHead(this.#counts.next(member.nodeId));
     return { to: targetOf(member), type: NativeType.BYTES, head, payload: data };
   }
 

@@ -6,14 +6,15 @@
 
 import { makeRoomAmong } from "./senders.ts";
 
-/** Messages of one sender that may overtake each other; of older ones none is taken. */
-const WINDOW = 8_192;
+/** Messages of one sender that are waited for: overtaken by later ones, or lost. */
+const MISSING_MAX = 8_192;
 /** Processes of one sender that are told apart: one that has ended may still have words on the way. */
 const INCARNATIONS_MAX = 4;
 
 interface Seen {
   highest: number;
-  readonly numbers: Set<number>;
+  /** Those below it that have not come, the lowest first. */
+  readonly missing: Set<number>;
 }
 
 export class Numbers {
@@ -34,22 +35,10 @@ export class Numbers {
   /** True for the first time that the message is seen. */
   isNew(sender: string, incarnation: string, number: number): boolean {
     const seen = this.#seenOf(sender, incarnation);
-    if (number <= seen.highest - WINDOW || seen.numbers.has(number)) return false;
-    seen.numbers.add(number);
-    if (number > seen.highest) this.#raise(seen, number);
+    // A large message is overtaken by any number of small ones: what counts is who has not come.
+    if (number <= seen.highest) return seen.missing.delete(number);
+    raise(seen, number);
     return true;
-  }
-
-  #raise(seen: Seen, highest: number): void {
-    const from = seen.highest - WINDOW;
-    const to = highest - WINDOW;
-    seen.highest = highest;
-    if (to - from > seen.numbers.size) {
-      // A sender that skips: what fell out of the window is among those that are there.
-      for (const number of seen.numbers) if (number <= to) seen.numbers.delete(number);
-      return;
-    }
-    for (let number = from + 1; number <= to; number += 1) seen.numbers.delete(number);
   }
 
   #seenOf(sender: string, incarnation: string): Seen {
@@ -61,11 +50,25 @@ export class Numbers {
     }
     let seen = incarnations.get(incarnation);
     if (seen === undefined) {
-      seen = { highest: 0, numbers: new Set() };
+      seen = { highest: 0, missing: new Set() };
       incarnations.set(incarnation, seen);
       const [oldest] = incarnations.keys();
       if (incarnations.size > INCARNATIONS_MAX && oldest !== undefined) incarnations.delete(oldest);
     }
     return seen;
+  }
+}
+
+/** What is skipped is missing from now on; of all that is, the newest are waited for. */
+function raise(seen: Seen, number: number): void {
+  const { missing, highest } = seen;
+  const from = Math.max(highest + 1, number - MISSING_MAX);
+  // Nothing older is waited for then: a sender may leap as far as it likes.
+  if (number - from === MISSING_MAX) missing.clear();
+  for (let skipped = from; skipped < number; skipped += 1) missing.add(skipped);
+  seen.highest = number;
+  for (const lowest of missing) {
+    if (missing.size <= MISSING_MAX) return;
+    missing.delete(lowest);
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DEFAULT_SETTINGS, LIMITS } from "../../../src/protocol/settings.ts";
 import { decodeData } from "../../../src/wire/data.ts";
 import { MessageType } from "../../../src/wire/message-type.ts";
+import { decodeBytes } from "../../../src/wire/native-bytes.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
 import { toHex } from "../../vectors.ts";
 import { answered, LoneCore, Puppet, type Sent, statusOf } from "./lone-core.ts";
@@ -75,6 +76,20 @@ describe("send", () => {
     core.reply(bob.call(core, NativeType.BYTES), answered(new Uint8Array()));
     expect(ends(core)).toEqual(["7 ok"]);
     expect(core.core.presentIds()).toEqual([]);
+  });
+
+  it("on sessions counts what each receiver is sent, so that nobody waits for what went elsewhere", () => {
+    const core = sessionCore();
+    const peers = [new SessionPuppet("bob", "10.0.0.3"), new SessionPuppet("carol", "10.0.0.4")];
+    for (const peer of peers) peer.join(core);
+    for (const to of ["bob", "carol", "carol", "bob"]) send(core, to);
+    const numbers = peers.map((peer) =>
+      peer.calls(core, NativeType.BYTES).map(({ payload }) => decodeBytes(payload).number),
+    );
+    expect(numbers).toEqual([
+      [1, 2],
+      [1, 2],
+    ]);
   });
 
   it("of more than 64 MiB is refused here", () => {
