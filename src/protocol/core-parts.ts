@@ -15,6 +15,7 @@ import { Greeting } from "./greeting.ts";
 import { Isolation } from "./isolation.ts";
 import { Joining } from "./joining.ts";
 import { Kernel } from "./kernel.ts";
+import { LastWrites } from "./last-writes.ts";
 import { Liveness } from "./liveness.ts";
 import { Looks } from "./looks.ts";
 import { isPresent } from "./member.ts";
@@ -60,6 +61,7 @@ export class CoreParts {
   readonly #relayedGreeting: RelayedGreeting;
   readonly #sightings: OwnSightings;
   readonly #native: NativeReplication;
+  readonly #lastWrites: LastWrites;
   readonly #peerLists: PeerLists;
   readonly #looks: Looks;
   readonly #directory: Directory;
@@ -91,6 +93,7 @@ export class CoreParts {
     this.#relayedGreeting = new RelayedGreeting(kernel, self, trust, enrolment);
     this.#sightings = new OwnSightings(kernel, own, alerts, nodeId);
     this.#native = this.#makeNativeReplication();
+    this.#lastWrites = new LastWrites(kernel, own, this.#native.push);
     this.replication = this.#makeReplication();
     this.#peerLists = new PeerLists(kernel, self, members, trust, this.#senders, alerts);
     this.#looks = this.#makeLooks();
@@ -145,6 +148,7 @@ export class CoreParts {
       {
         onForgotten: (member) => this.joining.forgotten(member),
         onSilent: (member) => this.liveness.probe(member),
+        onAnswered: (member) => this.#lastWrites.answered(member),
         onNewerShown: (member) => this.joining.visit(member),
         takePacket: (member, packet) => this.replication.takePacket(member, packet),
         onLeap: () => this.replication.pushAll(),
@@ -170,6 +174,7 @@ export class CoreParts {
         onForgotten: (member) => this.joining.forgotten(member),
         onMayNotListUs: (member) => this.joining.visit(member),
         onSilent: (member) => this.liveness.probe(member),
+        onAnswered: (member) => this.#lastWrites.answered(member),
         onAbsentOwner: (member) => this.joining.pursue(member),
       },
     );
@@ -265,6 +270,7 @@ export class CoreParts {
       members: this.members,
       relays: this.#relays,
       overlay: this.overlay,
+      lastWrites: this.#lastWrites,
       onLeft: (member) => this.joining.awaitReturn(member),
     });
   }

@@ -13,9 +13,10 @@ import {
   leaveSignedPart,
 } from "../wire/native-leave.ts";
 import { NativeType } from "../wire/native-type.ts";
-import { type Flow, wait } from "./flow.ts";
+import { all, type Flow } from "./flow.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, targetOf } from "./member.ts";
+import type { LastWrites } from "./last-writes.ts";
+import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { Overlay } from "./overlay.ts";
 import * as refusals from "./refusal.ts";
@@ -25,6 +26,9 @@ import { LIMITS } from "./settings.ts";
 
 /** Who stops waits no longer than this for the others to hear it. */
 const GOODBYE_MS = 500;
+/** So much of it is for what was written last, where that takes long. */
+const LAST_WRITES_MS = 350;
+const REQUEST = { answerBytesMax: LIMITS.smallAnswerBytesMax, timeoutMs: GOODBYE_MS };
 
 export interface GoodbyeParts {
   readonly kernel: Kernel;
@@ -32,6 +36,7 @@ export interface GoodbyeParts {
   readonly members: Members;
   readonly relays: Relays;
   readonly overlay: Overlay;
+  readonly lastWrites: LastWrites;
   /** It has left: it is called again later, in case that it comes back. */
   readonly onLeft: (member: Member) => void;
 }
@@ -43,13 +48,16 @@ export class Goodbye {
     this.#parts = parts;
   }
 
-  /** Tells all peers with sessions that we leave. Ends when all have heard it, or after a while. */
+  /**
+   * Tells all peers with sessions that we leave, each once it has taken what was written last. Ends
+   * when all have heard it and the other peers have taken the last version too, or after a while.
+   */
   *say(): Flow {
     yield* this.#parts.kernel.within(GOODBYE_MS, this.#sayToAll());
   }
 
   *#sayToAll(): Flow {
-    const { kernel, self, overlay } = this.#parts;
+    const { kernel, self, overlay, members, lastWrites } = this.#parts;
     const statement = {
       owner: self.nodeId,
       incarnation: fromHex(self.incarnation),
@@ -57,15 +65,17 @@ export class Goodbye {
     };
     const signature = yield* kernel.sign("native", leaveSignedPart(statement));
     const payload = encodeLeave({ ...statement, signature });
-    const hearers = overlay.reached();
-    if (hearers.length === 0) return;
-    yield* wait<void>((resume) => {
-      let missing = hearers.length;
-      this.#send(hearers, payload, () => {
-        missing -= 1;
-        if (missing === 0) resume();
-      });
-    });
+    const others = members.present().filter((member) => !speaksNative(member));
+    yield* all<unknown>([
+      ...overlay.reached().map((member) => this.#sayTo(member, payload)),
+      ...others.map((member) => lastWrites.taken(member, GOODBYE_MS)),
+    ]);
+  }
+
+  *#sayTo(member: Member, payload: Uint8Array): Flow {
+    const { kernel, lastWrites } = this.#parts;
+    yield* lastWrites.taken(member, LAST_WRITES_MS);
+    yield* kernel.request(targetOf(member), NativeType.LEAVE, payload, REQUEST);
   }
 
   /** Answers a LEAVE, of the node that says it or of another that it was told of. */
@@ -96,17 +106,16 @@ export class Goodbye {
     members.setStatus(member, "left", undefined);
     if (knew) {
       const links = overlay.isSparse ? overlay.reached() : [];
-      this.#send([...links, ...relays.subscribers.of(member)], kept, () => undefined);
+      this.#passOn([...links, ...relays.subscribers.of(member)], kept);
     }
     onLeft(member);
     return NOTHING;
   }
 
-  #send(to: readonly Member[], payload: Uint8Array, onReply: () => void): void {
+  #passOn(to: readonly Member[], payload: Uint8Array): void {
     if (to.length === 0) return;
-    const { smallAnswerBytesMax: answerBytesMax } = LIMITS;
-    const options = { answerBytesMax, timeoutMs: GOODBYE_MS };
-    this.#parts.kernel.broadcast(to.map(targetOf), NativeType.LEAVE, payload, options, onReply);
+    const { kernel } = this.#parts;
+    kernel.broadcast(to.map(targetOf), NativeType.LEAVE, payload, REQUEST, () => undefined);
   }
 }
 

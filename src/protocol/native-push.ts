@@ -9,7 +9,7 @@ import type { Reply } from "../wire/exchange.ts";
 import { decodeStateAcks, encodeStates, type StateItem } from "../wire/native-states.ts";
 import { NativeType } from "../wire/native-type.ts";
 import type { Kernel } from "./kernel.ts";
-import { isPresent, type Member, speaksNative, targetOf } from "./member.ts";
+import { isAsked, isPresent, type Member, targetOf } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { NativeItems } from "./native-items.ts";
 import type { Overlay } from "./overlay.ts";
@@ -26,6 +26,8 @@ export interface NativePushHooks {
   readonly onSilent: (member: Member) => void;
   /** The peer says that it holds a version of ours that we have not made. */
   readonly onNewerShown: (member: Member) => void;
+  /** The peer has answered to a push, or will not. */
+  readonly onAnswered: (member: Member) => void;
   /** A version has its signature. */
   readonly onProved: () => void;
 }
@@ -123,6 +125,13 @@ export class NativePush {
     else if (sync.sent === undefined || sync.sent < version) sync.sent = version;
   }
 
+  /** Something of ours is on its way to the peer, or our newest version is about to be. */
+  isTaking(member: Member): boolean {
+    const { sent, inFlight } = member.sync;
+    if (inFlight > 0) return true;
+    return sent !== this.#own.version && isAsked(member) && this.#receivers().includes(member);
+  }
+
   /** A version has its signature, which follows it to whoever got it. */
   proved(): void {
     this.#prove(this.#members.all());
@@ -169,6 +178,7 @@ export class NativePush {
         member.sync.inFlight -= 1;
         member.sync.inFlightBytes -= payload.length;
         this.#sent(member, item.form === "snapshot", reply);
+        this.#hooks.onAnswered(member);
       },
     );
   }
@@ -203,11 +213,9 @@ export class NativePush {
 }
 
 function canTake(member: Member): boolean {
-  const { sync, status } = member;
+  const { sync } = member;
   return (
-    isPresent(member) &&
-    status !== "relayed" &&
-    speaksNative(member) &&
+    isAsked(member) &&
     sync.inFlight < LIMITS.statesInFlightMax &&
     sync.inFlightBytes < LIMITS.stateBytesInFlightMax
   );

@@ -39,6 +39,8 @@ export interface ReplicationHooks {
   readonly onMayNotListUs: (member: Member) => void;
   /** The peer did not take a push: see whether it is there. */
   readonly onSilent: (member: Member) => void;
+  /** The peer has answered to our state, or will not. */
+  readonly onAnswered: (member: Member) => void;
   /** A verified state came from a node that is not present (yet, or any more). */
   readonly onAbsentOwner: (member: Member) => void;
 }
@@ -160,6 +162,7 @@ export class Replication {
       this.#untaken(member, signed);
       this.#hooks.onSilent(member);
     }
+    this.#hooks.onAnswered(member);
   }
 
   #untaken(member: Member, signed: SignedState): void {
@@ -186,6 +189,7 @@ export class Replication {
     if (reply.kind === "answer") yield* this.#taken(member, signed, reply);
     else if (!isForgotten(reply)) this.#untaken(member, signed);
     if (this.#own.version !== signed.version) this.pushAll();
+    this.#hooks.onAnswered(member);
     return reply;
   }
 

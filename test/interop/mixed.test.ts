@@ -214,6 +214,21 @@ describe.skipIf(!python.available).concurrent(`Our node and Python peers${skippe
     expect(updates.length).toBeLessThan(600);
   });
 
+  for (const kib of [1, 1_000]) {
+    it(`${kib} KiB that ours wrote last before it stopped arrive`, async ({ net }) => {
+      const a = await net.ours({ nodeId: "a" });
+      const p = await net.python({ id: "p", host: "127.0.0.2", bootstrap: [a.address] });
+      await p.joined();
+      await a.server.waitForPeers(["p"]);
+      const last = "x".repeat(kib * 1024);
+      a.server.updateData("last", "not yet");
+      await eventually(async () => expect((await p.read("a", "last")).value).toBe("not yet"));
+      a.server.updateData("last", last);
+      await a.server.stop();
+      expect((await p.read("a", "last")).value).toBe(last);
+    });
+  }
+
   it("20 s of idleness: no ghost, no false disconnect, no false join", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" }, { state: { at: "a" } });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });

@@ -10,7 +10,8 @@ import {
 } from "../../../src/wire/native-leave.ts";
 import { encodeRelay } from "../../../src/wire/native-relay.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
-import { answered, type LoneCore, NOW_SECONDS, statusOf } from "./lone-core.ts";
+import { large } from "./large-network.ts";
+import { answered, LoneCore, NOW_SECONDS, Puppet, statusOf } from "./lone-core.ts";
 import { comings, silence, unreachable } from "./native.ts";
 import { engine, keyPairOf } from "./puppet.ts";
 import { membersAnswer, SessionPuppet, sessionCore } from "./session.ts";
@@ -38,22 +39,93 @@ function leaveOf(who: SessionPuppet, change: Partial<LeaveMessage> = {}, by = wh
 }
 
 describe("A node that leaves", () => {
-  it("sends what it wrote, and then says goodbye, signed, to all that have sessions", () => {
+  it("sends what it wrote, and says goodbye, signed, to each that has taken it", () => {
     const { core, bob, carol } = withPeers();
     bob.answerCalls(core);
     carol.answerCalls(core);
-    core.step({ kind: "write", changes: new Map([["k", "last"]]) });
+    core.write(["k", "last"]);
     core.step({ kind: "leave" });
     for (const peer of [bob, carol]) {
-      const types = peer.calls(core).map(({ type }) => type);
-      expect(types.indexOf(NativeType.STATES)).toBeGreaterThanOrEqual(0);
-      expect(types.indexOf(NativeType.LEAVE)).toBeGreaterThan(types.indexOf(NativeType.STATES));
+      expect(peer.calls(core).map(({ type }) => type)).toEqual([NativeType.STATES]);
     }
+    bob.answerAll(core, NativeType.STATES);
+    expect(bob.calls(core).map(({ type }) => type)).toEqual([NativeType.LEAVE]);
+    expect(carol.calls(core, NativeType.LEAVE)).toEqual([]);
+    carol.answerAll(core, NativeType.STATES);
+    expect(carol.calls(core).map(({ type }) => type)).toEqual([NativeType.LEAVE]);
     const leave = decodeLeave(bob.call(core, NativeType.LEAVE).payload);
     const { self, nodeId } = core.core;
     expect(leave).toMatchObject({ owner: nodeId, incarnation: fromHex(self.incarnation) });
     const key = keyPairOf(nodeId).publicKey;
     expect(engine.verify(key, "native", leaveSignedPart(leave), leave.signature)).toBe(true);
+  });
+
+  it("says it after all that was written, also what waited for a signature", () => {
+    const { core, bob } = withPeers();
+    bob.answerCalls(core);
+    core.write(["k", "1"]);
+    bob.answerAll(core, NativeType.STATES);
+    core.unsigned = [];
+    core.run(5);
+    core.write(["k", "2"]);
+    expect(bob.pushed(core)).toEqual([]);
+    core.step({ kind: "leave" });
+    core.signHeld();
+    while (bob.calls(core, NativeType.STATES).length > 0) {
+      expect(bob.calls(core, NativeType.LEAVE)).toEqual([]);
+      bob.answerAll(core, NativeType.STATES);
+    }
+    expect(core.core.member("bob")?.sync.held).toBe(core.core.version);
+    expect(bob.calls(core, NativeType.LEAVE)).toHaveLength(1);
+  });
+
+  it("in a large network, says it after its last version, which goes out once it is signed", () => {
+    const { core, peers } = large();
+    core.write(["k", "last"]);
+    expect(core.sent(NativeType.STATES)).toEqual([]);
+    core.step({ kind: "leave" });
+    expect(core.sent(NativeType.LEAVE).length).toBeLessThan(peers.length);
+    const early = new Set(core.sent(NativeType.LEAVE).map(({ to }) => to.address));
+    core.run(5);
+    const pushed = core.sent(NativeType.STATES).map(({ to }) => to.address);
+    expect(pushed.length).toBeGreaterThan(0);
+    expect(pushed.filter((address) => early.has(address))).toEqual([]);
+    for (const peer of peers) peer.answerAll(core, NativeType.STATES);
+    const told = core.sent(NativeType.LEAVE).map(({ to }) => to.address);
+    expect(told).toEqual(expect.arrayContaining(pushed));
+  });
+
+  it("waits 350 ms for those that do not take what it wrote, and tells them then", () => {
+    const { core, bob, carol } = withPeers();
+    carol.answerCalls(core);
+    core.write(["k", "last"]);
+    core.step({ kind: "leave" });
+    carol.answerCalls(core);
+    core.run(349);
+    expect(bob.calls(core, NativeType.LEAVE)).toEqual([]);
+    core.run(1);
+    expect(bob.calls(core, NativeType.LEAVE)).toHaveLength(1);
+    core.run(149);
+    expect(core.left).toBe(0);
+    core.run(1);
+    expect(core.left).toBe(1);
+  });
+
+  it("waits for Python peers to take what it wrote, half a second at most", () => {
+    for (const answers of [true, false]) {
+      const core = new LoneCore();
+      const alice = new Puppet("alice", "10.0.0.5").join(core);
+      core.ask(MessageType.PING, Uint8Array.of(0x20), alice.address);
+      core.write(["k", "last"]);
+      core.step({ kind: "leave" });
+      const [update] = core.sent(MessageType.UPDATE);
+      if (update === undefined) throw new Error("the last version is not sent");
+      core.run(100);
+      expect(core.left).toBe(0);
+      if (answers) core.reply(update, answered(alice.state(NOW_SECONDS, "{}")));
+      else core.run(400);
+      expect(core.left).toBe(1);
+    }
   });
 
   it("waits until all have heard it", () => {
