@@ -368,10 +368,12 @@ export const ERROR_TABLE = {
       "a firewall or a container without a published port drops the packets (no answer in time)",
       "the host name has no address, or there is no route",
       "the node is paused or overloaded",
+      "more messages to it wait than may: 8 MiB of small ones, 128 MiB of large ones",
     ],
     fix: [
       "check that the node runs and that its address and port are right; trying goes on by itself",
       "let TCP through on the way: firewall, security group, published container port",
+      "wait for messages to that node to be taken before you send more",
     ],
   },
   DSN_NO_BOOTSTRAP: {

@@ -244,7 +244,8 @@ export class SessionCarrier {
     if (session === undefined) this.#dials.add(ask);
     else if (!session.ask(ask)) {
       const detail = `${session.waitingBytes} bytes wait for this peer already`;
-      queueMicrotask(() => ask.fail("no-answer", detail));
+      // Nothing of it was sent, so nobody need wonder whether it arrived.
+      queueMicrotask(() => ask.fail("unreachable", detail));
     }
   }
 

@@ -27,3 +27,19 @@ describe("a large message", () => {
     });
   }
 });
+
+describe("more messages at once than may wait", () => {
+  it("are delivered or refused, and none is of unknown delivery", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await Promise.all([a, b].map(({ server }) => server.waitForPeers(1)));
+    const bytes = new Uint8Array(10_000);
+    const ends = await Promise.allSettled(
+      Array.from({ length: 5_000 }, () => b.server.sendToNode("a", bytes)),
+    );
+    const codes = ends.flatMap((end) => (end.status === "rejected" ? [end.reason.code] : []));
+    expect(codes.filter((code) => code !== "DSN_UNREACHABLE")).toEqual([]);
+    await b.server.sendToNode("a", "last");
+    await eventually(() => expect(a.data).toHaveLength(ends.length - codes.length + 1));
+  });
+});

@@ -284,7 +284,7 @@ describe("A request on a session", () => {
     expect(session.seen).toContain(`${FrameKind.REFUSAL} 2 501`);
   });
 
-  it("that does not fit behind what waits fails at once, and the memory stays bounded", async () => {
+  it("that does not fit behind what waits fails unsent, and the memory stays bounded", async () => {
     const limits = { laneBytesMax: 200_000, bulkBytesMax: 3 * MIB };
     const [a, b] = [await serve(echo, { limits }), await serve(() => undefined)];
     await ask(a, b, bytes(1), { timeoutMs: 1 });
@@ -295,6 +295,9 @@ describe("A request on a session", () => {
     const replies = await Promise.all([...small, ...large]);
     const full = replies.filter(
       (reply) => reply.kind === "failed" && reply.detail.includes("bytes wait for this peer"),
+    );
+    expect(new Set(full.map((reply) => reply.kind === "failed" && reply.reason))).toEqual(
+      new Set(["unreachable"]),
     );
     expect(full.length).toBeGreaterThan(70);
     expect(full.length).toBeLessThan(110);
