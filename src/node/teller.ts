@@ -4,7 +4,7 @@
  * What a listener throws becomes a warning; a warning that nobody listens for is printed.
  * @module
  */
-import { debuglog } from "node:util";
+import { debuglog, inspect } from "node:util";
 import { DsnError } from "../errors.ts";
 import type { CoreEvent, Instant } from "../protocol/index.ts";
 import { Emitter } from "./emitter.ts";
@@ -169,14 +169,23 @@ export class Teller {
   }
 
   #callbackFailed(event: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
     const problem = new DsnError("DSN_CALLBACK_FAILED", `A callback for "${event}" failed`, {
-      why: message,
+      why: textOf(error),
       fix: ["catch the error inside the callback"],
       cause: error,
     });
     // A failing listener of warnings has nobody left to tell but the process.
     if (event === "warning") process.emitWarning(problem);
     else this.warn(problem, false);
+  }
+}
+
+/** Anything can be thrown, also what has no text: an object without a prototype, for example. */
+function textOf(error: unknown): string {
+  try {
+    if (error instanceof Error) return String(error.message);
+    return typeof error === "string" ? error : inspect(error);
+  } catch {
+    return "what it threw cannot be shown";
   }
 }

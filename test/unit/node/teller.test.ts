@@ -81,3 +81,32 @@ describe("A message", () => {
     expect(happened).toEqual([...answers, "message", "message", "message"]);
   });
 });
+
+describe("What a listener throws", () => {
+  const nameless: unknown = Object.create(null);
+  const unshowable = new Proxy(new Error("x"), {
+    get: () => {
+      throw new Error("not to be read");
+    },
+  });
+  it.each<[string, unknown, string]>([
+    ["an error", new Error("too bad"), "too bad"],
+    ["a text", "too bad", "too bad"],
+    ["nothing", undefined, "undefined"],
+    ["an object without a prototype", nameless, "[Object: null prototype] {}"],
+    ["an error that cannot be read", unshowable, "what it threw cannot be shown"],
+  ])("%s, becomes a warning and harms no other listener", async (_, thrown, why) => {
+    const { happened, teller, over } = scene();
+    const warnings: unknown[] = [];
+    teller.events.on("warning", ({ error }) => void warnings.push([error.code, error.why]));
+    teller.events.on("state:update", () => {
+      throw thrown;
+    });
+    teller.events.on("state:update", () => void happened.push("the next one"));
+    teller.add(news);
+    teller.tellSoon();
+    await over();
+    expect(warnings).toEqual([["DSN_CALLBACK_FAILED", why]]);
+    expect(happened).toEqual(["news", "the next one"]);
+  });
+});
