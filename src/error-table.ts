@@ -179,7 +179,7 @@ export const ERROR_TABLE = {
       "the private key in it is cut off, or is no key",
     ],
     fix: [
-      "let the user that runs the node own, read and write the folder",
+      "let the user that runs the node own, read and write the folder, and make room on the disk",
       "put the key file back from a backup",
       "or move it away: a new identity is made, which peers refuse until they forget the old one",
     ],
@@ -195,7 +195,7 @@ export const ERROR_TABLE = {
     ],
     fix: [
       "a damaged list needs nothing: it is written anew when the node has met its peers",
-      "let the user that runs the node write to the folder",
+      "let the user that runs the node write to the folder, and make room on the disk",
       "or do without: `peerCache: false`, `dsn start --no-peer-cache`",
     ],
   },

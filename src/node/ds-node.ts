@@ -193,7 +193,7 @@ export class DSNode {
     this.#stopped = true;
     await this.#leave();
     this.#loop.end();
-    this.#effects.stopSigning();
+    this.#effects.stop();
     await this.#parts.carrier.close();
     await this.#parts.store.close();
     await this.#parts.peers?.close();

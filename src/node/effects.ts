@@ -4,7 +4,7 @@
  */
 import { debuglog } from "node:util";
 import type { SignatureEngine } from "../crypto/signatures.ts";
-import { DsnError } from "../errors.ts";
+import type { DsnError } from "../errors.ts";
 import type { Effect } from "../protocol/index.ts";
 import type { CredentialStore } from "../storage/credential-store.ts";
 import type { PeerCache } from "../storage/peer-cache.ts";
@@ -13,6 +13,7 @@ import type { AnyType } from "../wire/native-type.ts";
 import type { CoreLoop } from "./core-loop.ts";
 import { Crypto } from "./crypto-work.ts";
 import { stoppedError } from "./stopped-error.ts";
+import { Storing } from "./storing.ts";
 import type { Teller } from "./teller.ts";
 
 const debug = debuglog("dsn");
@@ -32,6 +33,7 @@ export interface EffectsParts {
 
 export class Effects {
   readonly #parts: EffectsParts;
+  readonly #storing: Storing;
   #crypto: Crypto | undefined;
   #lastExchange = 0;
   readonly #responders = new Map<number, (outcome: Outcome) => void>();
@@ -39,6 +41,9 @@ export class Effects {
 
   constructor(parts: EffectsParts) {
     this.#parts = parts;
+    const { store, peers, teller } = parts;
+    const warn = (error: DsnError, resolved: boolean) => teller.warn(error, resolved);
+    this.#storing = new Storing({ store, peers, warn });
   }
 
   /** From now on it can sign. */
@@ -47,9 +52,10 @@ export class Effects {
     this.#crypto = new Crypto(engine, privateKey, (inputs) => loop.stepAll(inputs));
   }
 
-  /** Signs and verifies nothing any more. */
-  stopSigning(): void {
+  /** Signs and verifies nothing any more, and tries to store nothing again. */
+  stop(): void {
     this.#crypto?.stop();
+    this.#storing.stop();
   }
 
   /** What is being sent has failed, as far as anybody knows. */
@@ -77,23 +83,15 @@ export class Effects {
       case "verify":
         this.#crypto?.add(effect);
         break;
-      case "pin":
-        this.#stored(this.#parts.store.savePin(effect.nodeId, effect.publicKey));
-        break;
-      case "pin-native":
-        this.#stored(this.#parts.store.saveNative(effect.nodeId));
-        break;
       case "end-session":
         this.#parts.carrier.endSession?.(effect.nodeId);
         break;
+      case "pin":
+      case "pin-native":
       case "unpin":
-        this.#stored(this.#parts.store.deletePin(effect.nodeId));
-        break;
       case "mark":
-        this.#stored(this.#parts.store.saveMark(effect.version));
-        break;
       case "remember":
-        if (this.#parts.peers !== undefined) this.#stored(this.#parts.peers.save(effect.peers));
+        this.#storing.carryOut(effect);
         break;
       case "datagrams":
         this.#parts.carrier.speaksDatagrams?.(effect.to, effect.speaks, effect.sessions);
@@ -169,18 +167,6 @@ export class Effects {
   #nextExchange(): number {
     this.#lastExchange += 1;
     return this.#lastExchange;
-  }
-
-  #stored(done: Promise<unknown>): void {
-    done.catch((error: unknown) => {
-      const problem =
-        error instanceof DsnError
-          ? error
-          : new DsnError("DSN_IDENTITY_UNREADABLE", "Cannot write to the credentials folder", {
-              cause: error,
-            });
-      this.#parts.teller.warn(problem, false);
-    });
   }
 
   /** Something failed that should not. */

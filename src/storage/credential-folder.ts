@@ -17,6 +17,7 @@
 import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DsnError } from "../errors.ts";
+import { diskTroubleOf } from "./disk-troubles.ts";
 
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
@@ -63,9 +64,11 @@ export class CredentialFolder {
       return await job();
     } catch (cause) {
       if (cause instanceof DsnError) throw cause;
+      const trouble = diskTroubleOf(cause);
+      const said = cause instanceof Error ? cause.message : String(cause);
       throw new DsnError("DSN_IDENTITY_UNREADABLE", `Cannot ${what}`, {
-        why: cause instanceof Error ? cause.message : String(cause),
-        fix: [`let the user that runs this node own, read and write ${this.path}`],
+        why: trouble === undefined ? said : `${this.path}: ${trouble.why}`,
+        fix: [trouble?.fix ?? `let the user that runs this node own, read and write ${this.path}`],
         nodeId: this.nodeId,
         cause,
       });

@@ -10,6 +10,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { DsnError } from "../errors.ts";
+import { diskTroubleOf } from "./disk-troubles.ts";
 import { errorCode, readIfThere, replaceFile } from "./durable-file.ts";
 import {
   CACHED_PEERS_MAX,
@@ -113,18 +114,20 @@ class FilePeerCache implements PeerCache {
       await mkdir(dirname(this.#path), { recursive: true, mode: FOLDER_MODE });
       await replaceFile(this.#path, Buffer.from(text));
     } catch (cause) {
-      throw this.#problem("write", String(cause), cause);
+      throw this.#problem("write", diskTroubleOf(cause)?.why ?? String(cause), cause);
     }
   }
 
   #problem(what: "read" | "write", why: string, cause: unknown): DsnError {
     return new DsnError("DSN_PEER_CACHE", `Cannot ${what} the list of peers known from before`, {
       why: `${this.#path}: ${why}`,
-      fix: [
+      fix:
         what === "read"
-          ? "nothing: it is written anew when this node has met its peers"
-          : "let the user that runs this node write there, or turn it off: peerCache: false",
-      ],
+          ? ["nothing: it is written anew when this node has met its peers"]
+          : [
+              diskTroubleOf(cause)?.fix ?? "let the user that runs this node write there",
+              "or turn it off: peerCache: false",
+            ],
       cause,
     });
   }

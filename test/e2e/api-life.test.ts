@@ -6,7 +6,13 @@ import { fileURLToPath } from "node:url";
 import { inspect, promisify } from "node:util";
 import { describe, expect } from "vitest";
 import { loadSignatureEngine } from "../../src/crypto/signatures.ts";
-import { createMemoryCredentialStore, DSNodeConfig, DSNodeServer } from "../../src/index.ts";
+import {
+  type CredentialStore,
+  createMemoryCredentialStore,
+  DSNodeConfig,
+  DSNodeServer,
+  DsnError,
+} from "../../src/index.ts";
 import { eventually, sleep, timed } from "../helpers/eventually.ts";
 import { it, type TestNetwork } from "../helpers/network.ts";
 import { freePort } from "../helpers/ports.ts";
@@ -258,6 +264,32 @@ describe("the parts", () => {
     const second = await net.ours(config, { parts: { store } });
     expect(second.server.fingerprint).toBe(fingerprint);
     expect(existsSync(credentialDir)).toBe(false);
+  });
+
+  it("a key that was met while it could not be stored is pinned later", async ({ net }) => {
+    const memory = createMemoryCredentialStore({ nodeId: "a", engine: loadSignatureEngine() });
+    let isFull = true;
+    const full = () => Promise.reject(new DsnError("DSN_IDENTITY_UNREADABLE", "Cannot write"));
+    const store: CredentialStore = {
+      load: () => memory.load(),
+      savePin: (nodeId, key) => (isFull ? full() : memory.savePin(nodeId, key)),
+      saveNative: (nodeId) => (isFull ? full() : memory.saveNative(nodeId)),
+      deletePin: (nodeId) => memory.deletePin(nodeId),
+      saveMark: (version) => (isFull ? full() : memory.saveMark(version)),
+      close: () => memory.close(),
+    };
+    const a = await net.ours({ nodeId: "a" }, { parts: { store } });
+    await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
+    await a.server.waitForPeers(["b"]);
+    await eventually(() => expect(a.codes).toEqual(["DSN_IDENTITY_UNREADABLE"]));
+    isFull = false;
+    await eventually(async () => {
+      const { pins, natives } = await memory.load();
+      expect([...pins.keys(), ...natives]).toEqual(["b", "b"]);
+    });
+    await eventually(() =>
+      expect(a.warnings.map(({ resolved }) => resolved)).toEqual([false, true]),
+    );
   });
 
   it("without a listener of warnings, Node shows them", async ({ net }) => {

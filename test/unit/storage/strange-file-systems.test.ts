@@ -1,6 +1,7 @@
 /**
  * File systems unlike the one these tests run on, played by a layer over `node:fs/promises`: one
- * that ignores case (as on macOS and Windows) and one without hard links (FAT, network shares).
+ * that ignores case (as on macOS and Windows), one without hard links (FAT, network shares), and
+ * one on which nothing can be written for now.
  */
 import { randomBytes } from "node:crypto";
 import type * as FileSystem from "node:fs/promises";
@@ -10,8 +11,10 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { generateKeyPair } from "../../../src/crypto/identity.ts";
 import { loadSignatureEngine } from "../../../src/crypto/signatures.ts";
 import { createFileCredentialStore } from "../../../src/storage/file-credential-store.ts";
+import { createFilePeerCache } from "../../../src/storage/file-peer-cache.ts";
 
-const traits = vi.hoisted(() => ({ ignoresCase: false, hasLinks: true, linksTried: 0 }));
+const NORMAL = vi.hoisted(() => ({ ignoresCase: false, hasLinks: true, linksTried: 0, error: "" }));
+const traits = vi.hoisted(() => ({ ...NORMAL }));
 
 vi.mock("node:fs/promises", async (importOriginal) => {
   const real = await importOriginal<typeof FileSystem>();
@@ -31,8 +34,10 @@ vi.mock("node:fs/promises", async (importOriginal) => {
     chmod: async (path: string, mode: number) => real.chmod(await stored(path), mode),
     unlink: async (path: string) => real.unlink(await stored(path)),
     rename: async (from: string, to: string) => real.rename(from, await stored(to)),
-    open: async (path: string, flags: string, mode?: number) =>
-      real.open(await stored(path), flags, mode),
+    open: async (path: string, flags: string, mode?: number) => {
+      if (traits.error !== "") throw Object.assign(new Error("as it says"), { code: traits.error });
+      return real.open(await stored(path), flags, mode);
+    },
     link: async (from: string, to: string) => {
       traits.linksTried++;
       if (!traits.hasLinks) throw Object.assign(new Error("no links here"), { code: "EPERM" });
@@ -51,7 +56,7 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "dsn-credentials-"));
 });
 afterEach(async () => {
-  Object.assign(traits, { ignoresCase: false, hasLinks: true, linksTried: 0 });
+  Object.assign(traits, NORMAL);
   await rm(directory, { recursive: true });
 });
 
@@ -123,5 +128,33 @@ describe("file credential store, where there are no hard links", () => {
     await stores[0]?.load();
     const results = await Promise.allSettled(stores.map((store) => store.savePin("p", newKey())));
     expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  });
+});
+
+describe("files of a node, where nothing can be written for now", () => {
+  it.each([
+    ["ENOSPC", "the disk is full", "make room on it"],
+    ["EDQUOT", "this user may store no more there", "make room, or raise the quota"],
+    ["EROFS", "the disk is read-only", "choose a folder elsewhere"],
+    ["EMFILE", "too many files and connections are open", "allow more of them: ulimit -n"],
+    ["EACCES", "as it says", expect.stringMatching(/^let the user that runs this node/)],
+  ])("%s is told with what helps", async (code, why, fix) => {
+    const store = open();
+    await store.load();
+    const peers = createFilePeerCache({ directory, nodeId: "srv" });
+    traits.error = code;
+    await expect(store.savePin("bob", newKey())).rejects.toMatchObject({
+      code: "DSN_IDENTITY_UNREADABLE",
+      why: expect.stringContaining(why),
+      fix: [fix],
+    });
+    await expect(peers.save([])).rejects.toMatchObject({
+      code: "DSN_PEER_CACHE",
+      why: expect.stringContaining(why),
+      fix: [fix, "or turn it off: peerCache: false"],
+    });
+    traits.error = "";
+    await store.savePin("bob", newKey());
+    await store.close();
   });
 });
