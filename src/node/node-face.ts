@@ -294,7 +294,8 @@ export abstract class NodeFace {
 
   /**
    * Changes as they come, after what is there already. Ends when the node stops, the signal aborts
-   * or the loop is left. A slow reader gets the newest value of each key, never a growing queue.
+   * or the loop is left. A slow reader gets the newest value of each key, never a growing queue:
+   * see `highWaterMark`.
    *
    * The entries of a node that leaves do not come as deletions: see the event `peer:leave`.
    *

@@ -20,7 +20,11 @@ export interface WatchOptions {
   readonly updatesOnly?: boolean | undefined;
   /** Ends the iteration, without an error. */
   readonly signal?: AbortSignal | undefined;
-  /** Most changes that wait for a slow reader; beyond it the oldest are dropped. @default 10000 */
+  /**
+   * Most changes that wait for a slow reader; beyond it the oldest are dropped. Nothing is dropped
+   * of what is there when watching begins, nor of one change of many keys that comes while the
+   * reader waits for it. @default 10000
+   */
   readonly highWaterMark?: number | undefined;
 }
 
@@ -58,31 +62,13 @@ export function watch(
   const wantsNode = globMatcher(options.node);
   const wantsKey = globMatcher(options.key);
 
-  const add = (change: Omit<WatchEvent, "merged">) => {
-    if (wantsKey(change.key)) queue.add(change);
-  };
-  const onChange = ({ nodeId, current, previous, removed }: StateChange) => {
-    if (!wantsNode(nodeId) || !isNew()) return;
-    for (const [key, value] of Object.entries(current)) {
-      add({ type: "set", nodeId, key, value, previous: previous[key], initial: false });
-    }
-    for (const key of removed) {
-      add({
-        type: "delete",
-        nodeId,
-        key,
-        value: undefined,
-        previous: previous[key],
-        initial: false,
-      });
-    }
+  const onChange = (change: StateChange) => {
+    if (wantsNode(change.nodeId) && isNew()) queue.addAll(changesOf(change, wantsKey));
   };
   if (options.updatesOnly !== true) {
+    // Nobody has been slow yet.
     for (const [nodeId, state] of present()) {
-      if (!wantsNode(nodeId)) continue;
-      for (const [key, value] of Object.entries(state)) {
-        add({ type: "set", nodeId, key, value, previous: undefined, initial: true });
-      }
+      if (wantsNode(nodeId)) queue.addAll(initialOf(nodeId, state, wantsKey), false);
     }
   }
   const undo = [
@@ -101,21 +87,54 @@ export function watch(
   return queue;
 }
 
+type Change = Omit<WatchEvent, "merged">;
+
+function initialOf(nodeId: string, state: State, wantsKey: (key: string) => boolean): Change[] {
+  return Object.entries(state)
+    .filter(([key]) => wantsKey(key))
+    .map(([key, value]) => {
+      return { type: "set", nodeId, key, value, previous: undefined, initial: true };
+    });
+}
+
+function changesOf(
+  { nodeId, current, previous, removed }: StateChange,
+  wantsKey: (key: string) => boolean,
+): Change[] {
+  const toChange = (type: Change["type"], key: string, value: string | undefined): Change => {
+    return { type, nodeId, key, value, previous: previous[key], initial: false };
+  };
+  return [
+    ...Object.entries(current).map(([key, value]) => toChange("set", key, value)),
+    ...removed.map((key) => toChange("delete", key, undefined)),
+  ].filter(({ key }) => wantsKey(key));
+}
+
 /** Changes that wait for their reader. */
 export class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
   /** Called once, when nothing more is taken. */
   onEnd: () => void = () => undefined;
   readonly #max: number;
+  /** How many may wait: more while what came at once is not read. */
+  #room: number;
   readonly #waiting = new Map<string, WatchEvent>();
   #reader: ((result: IteratorResult<WatchEvent>) => void) | undefined;
   #ended = false;
 
   constructor(max: number) {
     this.#max = Math.max(1, max);
+    this.#room = this.#max;
   }
 
-  add(change: Omit<WatchEvent, "merged">): void {
+  /** @param isSlow The reader is busy with what came before: of too much the oldest is dropped. */
+  addAll(changes: readonly Change[], isSlow = this.#reader === undefined): void {
     if (this.#ended) return;
+    for (const change of changes) this.#add(change);
+    if (!isSlow) this.#room = Math.max(this.#room, this.#waiting.size);
+    while (this.#waiting.size > this.#room) this.#dropOldest();
+  }
+
+  #add(change: Change): void {
     const reader = this.#reader;
     if (reader !== undefined) {
       this.#reader = undefined;
@@ -129,7 +148,6 @@ export class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
     // Moves to the end: changes are read in the order in which the latest of each key came.
     this.#waiting.delete(slot);
     this.#waiting.set(slot, { ...change, previous, merged });
-    if (this.#waiting.size > this.#max) this.#dropOldest();
   }
 
   #dropOldest(): void {
@@ -151,6 +169,7 @@ export class ChangeQueue implements AsyncIterableIterator<WatchEvent> {
   next(): Promise<IteratorResult<WatchEvent>> {
     for (const [slot, change] of this.#waiting) {
       this.#waiting.delete(slot);
+      if (this.#waiting.size <= this.#max) this.#room = this.#max;
       return Promise.resolve({ done: false, value: change });
     }
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
