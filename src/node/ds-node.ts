@@ -29,6 +29,7 @@ import { replicaBytesMax } from "./memory.ts";
 import { type PeerInfo, toPeerInfo } from "./peer-info.ts";
 import { stoppedError } from "./stopped-error.ts";
 import { Teller } from "./teller.ts";
+import { afterAnyTime } from "./waiting.ts";
 
 const debug = debuglog("dsn");
 
@@ -297,10 +298,9 @@ export class DSNode {
     return { monotonicMs: performance.now(), unixSeconds: this.#unixSeconds() };
   }
 
-  /** A timer. @returns The undo. */
+  /** A timer, however long. @returns The undo. */
   after(ms: number, run: () => void): () => void {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
+    return afterAnyTime(ms, run);
   }
 
   // ---- telling --------------------------------------------------------------------------------

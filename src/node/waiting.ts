@@ -77,6 +77,21 @@ function timedOut(missing: string, timeout: number): DsnError {
   });
 }
 
+/** setTimeout() takes longer times for 1 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/** A timer that may be longer than those of the system. @returns The undo. */
+export function afterAnyTime(ms: number, run: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (leftMs: number) => {
+    const isLong = leftMs > TIMER_MS_MAX;
+    const then = () => (isLong ? arm(leftMs - TIMER_MS_MAX) : run());
+    timer = setTimeout(then, isLong ? TIMER_MS_MAX : leftMs);
+  };
+  arm(ms);
+  return () => clearTimeout(timer);
+}
+
 /** As the promise, or rejects with the reason of the signal once that aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {

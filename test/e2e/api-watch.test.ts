@@ -1,7 +1,7 @@
 /** What programs of our own time expect beyond the seed: events, watching, waiting, pictures. */
 import { describe, expect } from "vitest";
 import type { PeerInfo, WatchEvent } from "../../src/index.ts";
-import { eventually } from "../helpers/eventually.ts";
+import { eventually, sleep } from "../helpers/eventually.ts";
 import { it, type Observed, type TestNetwork } from "../helpers/network.ts";
 
 async function pair(net: TestNetwork): Promise<[Observed, Observed]> {
@@ -275,6 +275,21 @@ describe("waitForKey()", () => {
     const waiting = a.server.waitForKey("late", "k");
     await net.ours({ nodeId: "late", bootstrapNodes: [a.address] }, { state: { k: "v" } });
     expect(await waiting).toBe("v");
+  });
+
+  it("waits for longer than a timer of the system can", async ({ net }) => {
+    const [a] = await pair(net);
+    const ends: string[] = [];
+    const waiting = a.server.waitForKey("a", "k", undefined, { timeout: 2 ** 32 });
+    const noted = waiting.then(
+      (value) => ends.push(value),
+      ({ code }: { code: string }) => ends.push(code),
+    );
+    // A timer of 1 ms would be over before one of 5.
+    await sleep(5);
+    a.server.updateData("k", "v");
+    await noted;
+    expect(ends).toEqual(["v"]);
   });
 
   it("says what is there instead when time is up, and passes on what its test throws", async ({

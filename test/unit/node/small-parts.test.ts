@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { SignatureEngine } from "../../../src/crypto/signatures.ts";
 import { ValueTypeError } from "../../../src/errors.ts";
 import { machineAddresses } from "../../../src/node/addresses.ts";
@@ -7,7 +7,7 @@ import { Crypto } from "../../../src/node/crypto-work.ts";
 import { toState, toStateChange } from "../../../src/node/events.ts";
 import { globMatcher } from "../../../src/node/glob.ts";
 import { checkEntry, toBytes } from "../../../src/node/values.ts";
-import { waitFor } from "../../../src/node/waiting.ts";
+import { afterAnyTime, waitFor } from "../../../src/node/waiting.ts";
 import type { Effect, Input } from "../../../src/protocol/index.ts";
 
 describe("globMatcher()", () => {
@@ -128,6 +128,33 @@ describe("waitFor()", () => {
     const never = new Error("never");
     await expect(waitFor({ ...condition, hopeless: () => never })).rejects.toBe(never);
     expect(undone).toHaveBeenCalledTimes(3);
+  });
+});
+
+describe("afterAnyTime()", () => {
+  const DAY_MS = 24 * 3_600_000;
+
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("waits longer than the 24.8 days of a timer of the system", () => {
+    const run = vi.fn();
+    afterAnyTime(60 * DAY_MS, run);
+    vi.advanceTimersByTime(60 * DAY_MS - 1);
+    expect(run).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(run).toHaveBeenCalledOnce();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("can be undone at any time", () => {
+    const run = vi.fn();
+    const undo = afterAnyTime(60 * DAY_MS, run);
+    vi.advanceTimersByTime(50 * DAY_MS);
+    undo();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(50 * DAY_MS);
+    expect(run).not.toHaveBeenCalled();
   });
 });
 
