@@ -18,7 +18,7 @@ import { keyIsThere, peersAreThere } from "./node-conditions.ts";
 import type { PeerInfo } from "./peer-info.ts";
 import { type SendResult, sendBytes, sendToEach } from "./sending.ts";
 import { checkEntry, toBytes } from "./values.ts";
-import { type WaitOptions, waitFor } from "./waiting.ts";
+import { abortable, type WaitOptions, waitFor } from "./waiting.ts";
 import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
 
 /**
@@ -252,8 +252,11 @@ export abstract class NodeFace {
     options: WaitOptions & { readonly to?: readonly string[] | undefined } = {},
   ): Promise<Map<string, SendResult>> {
     const bytes = toBytes(data);
-    const receivers = options.to ?? this.remotePeers();
-    return await sendToEach(receivers, (nodeId) => this.sendToNode(nodeId, bytes, options));
+    const { signal, timeout, to = this.remotePeers() } = options;
+    signal?.throwIfAborted();
+    const sent = sendToEach(to, (nodeId) => this.sendToNode(nodeId, bytes, { timeout }));
+    // One listener for all receivers: more than ten on a signal are taken for a leak.
+    return await (signal === undefined ? sent : abortable(sent, signal));
   }
 
   /** Replaces the callback for bytes that nodes send; `undefined` removes it. */

@@ -36,8 +36,8 @@ export function waitFor<T>(condition: Condition<T>, options: WaitOptions = {}): 
       for (const step of undo) step();
       settle();
     };
-    const fail = (error: unknown) =>
-      end(() => reject(error instanceof Error ? error : new DOMException("Aborted", "AbortError")));
+    // What a signal or a program gives as the reason is passed on as it is.
+    const fail = (reason: unknown) => end(() => reject(reason as Error));
     const again = () => {
       let value: T | undefined;
       try {
@@ -95,10 +95,7 @@ export function afterAnyTime(ms: number, run: () => void): () => void {
 /** As the promise, or rejects with the reason of the signal once that aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const abort = () =>
-      reject(
-        signal.reason instanceof Error ? signal.reason : new DOMException("Aborted", "AbortError"),
-      );
+    const abort = () => reject(signal.reason as Error);
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });

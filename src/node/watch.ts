@@ -18,7 +18,7 @@ export interface WatchOptions {
   readonly key?: string | undefined;
   /** Leave out what is there when watching begins. @default false */
   readonly updatesOnly?: boolean | undefined;
-  /** Ends the iteration, without an error. */
+  /** Ends the iteration at once, whatever waits, without an error. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Most changes that wait for a slow reader; beyond it the oldest are dropped. Nothing is dropped
@@ -77,12 +77,13 @@ export function watch(
     events.on("close", () => queue.end()),
   ];
   const { signal } = options;
-  const abort = () => queue.end();
+  // Whoever aborts has no use for what waits.
+  const abort = () => void queue.return();
   queue.onEnd = () => {
     for (const step of undo) step();
     signal?.removeEventListener("abort", abort);
   };
-  if (signal?.aborted === true) queue.end();
+  if (signal?.aborted === true) abort();
   else signal?.addEventListener("abort", abort, { once: true });
   return queue;
 }

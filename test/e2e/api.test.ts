@@ -1,4 +1,5 @@
 /** Every name of the seed's API page, on real sockets. */
+import { getEventListeners } from "node:events";
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
@@ -446,6 +447,24 @@ describe("sendToNode()", () => {
 });
 
 describe("broadcast()", () => {
+  it("listens to its signal once, however many receive", async ({ net }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const { signal } = new AbortController();
+    const to = Array.from({ length: 20 }, (_, index) => `n${index}`);
+    const sending = a.server.broadcast("x", { to, signal });
+    expect(getEventListeners(signal, "abort")).toHaveLength(1);
+    expect((await sending).size).toBe(20);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("rejects with the reason of its signal, also when there is nobody to send to", async ({
+    net,
+  }) => {
+    const a = await net.ours({ nodeId: "a" });
+    const early = a.server.broadcast("x", { signal: AbortSignal.abort("why") });
+    await expect(early).rejects.toBe("why");
+  });
+
   it("tells of each node how it went, and throws for none", async ({ net }) => {
     const a = await net.ours({ nodeId: "a" });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });

@@ -123,8 +123,11 @@ describe("waitFor()", () => {
     });
     const control = new AbortController();
     const aborted = waitFor(condition, { signal: control.signal });
+    // As `fetch()` does: the reason is passed on, whatever it is.
     control.abort("no error");
-    await expect(aborted).rejects.toMatchObject({ name: "AbortError" });
+    await expect(aborted).rejects.toBe("no error");
+    const early = waitFor(condition, { signal: AbortSignal.abort("before") });
+    await expect(early).rejects.toBe("before");
     const never = new Error("never");
     await expect(waitFor({ ...condition, hopeless: () => never })).rejects.toBe(never);
     expect(undone).toHaveBeenCalledTimes(3);

@@ -70,8 +70,16 @@ describe("watch()", () => {
     expect(await rest(watching)).toEqual(keys(7, 10));
   });
 
+  it("ends when its signal aborts, whatever waits", async () => {
+    const control = new AbortController();
+    const { queue } = setUp({ signal: control.signal }, stateOf(["a", "b", "c"]));
+    expect((await queue.next()).value?.key).toBe("a");
+    control.abort();
+    expect(await queue.next()).toEqual({ done: true, value: undefined });
+  });
+
   it("whose signal was aborted before it began ends at once and leaves no listener", async () => {
-    const { events, queue } = setUp({ signal: AbortSignal.abort() });
+    const { events, queue } = setUp({ signal: AbortSignal.abort() }, stateOf(["k"]));
     expect(await queue.next()).toEqual({ done: true, value: undefined });
     expect(events.hasListeners("state:update")).toBe(false);
     expect(events.hasListeners("state:local")).toBe(false);
