@@ -243,7 +243,7 @@ export class NodeCore {
   #write(changes: ReadonlyMap<string, string | undefined>): void {
     const change = this.#own.write(changes);
     if (isEmptyChange(change)) return;
-    const version = this.#own.version;
+    const version = this.#own.nextVersion(this.#kernel.now.unixSeconds);
     this.#kernel.event({ name: "state:update", owner: this.nodeId, change, version, local: true });
     if (this.#flushSoon) return;
     this.#flushSoon = true;

@@ -148,8 +148,13 @@ export class OwnState {
     this.#log.restart(this.version);
   }
 
+  /** The version that is made of what is written now. */
+  nextVersion(unixSeconds: number): number {
+    return Math.max(unixSeconds, above(this.version), above(this.#floor));
+  }
+
   #advance(unixSeconds: number): void {
-    this.version = Math.max(unixSeconds, above(this.version), above(this.#floor));
+    this.version = this.nextVersion(unixSeconds);
   }
 }
 

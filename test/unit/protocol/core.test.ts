@@ -38,6 +38,18 @@ describe("Our own state", () => {
     expect(core.core.stateBytes).toBe('{"b": "2"}'.length);
   });
 
+  it("is told as of the version that a write makes, not of the one before", () => {
+    const core = new LoneCore();
+    const told: number[] = [];
+    for (const value of ["1", "2"]) {
+      core.run(5_000);
+      core.write(["k", value]);
+      const event = core.events.at(-1);
+      if (event?.name === "state:update") told.push(event.version - core.core.version);
+    }
+    expect(told).toEqual([0, 0]);
+  });
+
   it("gets one version for all writes of a turn", () => {
     const core = bare();
     core.step({ kind: "start", bootstrap: [] }, now);
