@@ -76,6 +76,17 @@ export class StateRoot {
     this.#root = undefined;
   }
 
+  /** Another one of the same entries. It costs as much however many there are. */
+  copy(): StateRoot {
+    // Hashed once, however many copies are made.
+    this.digest();
+    const copy = new StateRoot();
+    copy.#buckets.push(...this.#buckets);
+    copy.#hashes = this.#hashes === NO_HASHES ? NO_HASHES : this.#hashes.slice();
+    copy.#root = this.#root;
+    return copy;
+  }
+
   /** 32 bytes; a fresh copy. */
   digest(): Uint8Array {
     for (const [number, writes] of this.#writes) this.#merge(number, writes);

@@ -10,12 +10,13 @@ import type { Kernel } from "./kernel.ts";
 
 /** Strangers can raise conditions about names they invent: so many of one code are told. */
 const OF_ONE_CODE_MAX = 250;
-/** What was told so long ago makes room for others. */
+/** What was not raised again for so long is taken to be over where room is needed. */
 const OLD_MS = 3_600_000;
 
 interface Told {
   readonly error: DsnError;
-  readonly sinceMs: number;
+  /** When it was last raised. */
+  sinceMs: number;
 }
 
 export class Alerts {
@@ -31,8 +32,13 @@ export class Alerts {
     const { code } = error;
     const told = this.#active.get(code) ?? new Map<string, Told>();
     this.#active.set(code, told);
-    if (told.has(subject)) return;
-    if (told.size >= OF_ONE_CODE_MAX && !this.#makeRoom(told)) {
+    const before = told.get(subject);
+    if (before !== undefined) {
+      before.sinceMs = this.#kernel.now.monotonicMs;
+      return;
+    }
+    if (told.size >= OF_ONE_CODE_MAX) this.#forget(code, told);
+    if (told.size >= OF_ONE_CODE_MAX) {
       // To forget one would be to tell it again when it is raised again, and so on.
       if (code !== "DSN_PEER_LIMIT") this.raise(untold(error), code);
       return;
@@ -51,12 +57,11 @@ export class Alerts {
     }
   }
 
-  #makeRoom(told: Map<string, Told>): boolean {
-    const [oldest] = told;
-    if (oldest === undefined) return true;
-    const [subject, { sinceMs }] = oldest;
-    if (this.#kernel.now.monotonicMs - sinceMs < OLD_MS) return false;
-    return told.delete(subject);
+  #forget(code: DsnErrorCode, told: ReadonlyMap<string, Told>): void {
+    const oldMs = this.#kernel.now.monotonicMs - OLD_MS;
+    for (const [subject, { sinceMs }] of [...told]) {
+      if (sinceMs <= oldMs) this.clear(subject, code);
+    }
   }
 }
 

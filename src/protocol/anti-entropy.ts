@@ -31,7 +31,7 @@ import type { NativePush } from "./native-push.ts";
 import type { NativeTake } from "./native-take.ts";
 import type { News } from "./news.ts";
 import * as refusals from "./refusal.ts";
-import { LIMITS } from "./settings.ts";
+import { LIMITS, requestTimeoutMs } from "./settings.ts";
 import { sameBytes } from "./trust.ts";
 
 /** Answers that one comparison takes at most; what is missing then comes with the next. */
@@ -119,8 +119,14 @@ export class AntiEntropy {
       mask: tell ? mask : undefined,
       buckets: isMany && !tell ? this.#held.buckets() : undefined,
     });
-    const answerBytesMax = LIMITS.nativeAnswerBytesMax;
-    return yield* kernel.request(targetOf(member), NativeType.DIGEST, payload, { answerBytesMax });
+    return yield* kernel.request(targetOf(member), NativeType.DIGEST, payload, {
+      answerBytesMax: LIMITS.nativeAnswerBytesMax,
+      // What is told is answered with states.
+      timeoutMs: requestTimeoutMs(
+        kernel.settings,
+        tell ? LIMITS.digestAnswerBytesMax : payload.length,
+      ),
+    });
   }
 
   #noteSame(member: Member, entries: readonly DigestEntry[]): void {

@@ -151,9 +151,11 @@ export class Greeting {
     }
     const holder = enrolment.holderOf(proven);
     if (holder === undefined) return;
+    if (!holder.provisional) {
+      throw this.#raised(identityChanged(hello, holder.publicKey, where), nodeId);
+    }
     // Who answers where it is has the name, unless that signs no nonce of ours: perhaps a recording.
-    const mayHave = holder.provisional && block !== undefined;
-    if (!mayHave || !sameAddress(holder.endpoint, to)) throw claimed(hello, where, what);
+    if (block === undefined || !sameAddress(holder.endpoint, to)) throw claimed(hello, where, what);
   }
 
   #raised(trouble: DsnError, nodeId: string): DsnError {

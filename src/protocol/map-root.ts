@@ -1,4 +1,5 @@
 import { StateRoot } from "../crypto/state-root.ts";
+import type { Change } from "../wire/native-states.ts";
 import type { Entries } from "./entries.ts";
 
 /** The root of a map that changes: a change costs a note, and hashing waits until it is asked for. */
@@ -20,6 +21,17 @@ export class MapRoot {
   adopt(root: StateRoot): void {
     this.#root = root;
     this.#touched.clear();
+  }
+
+  /** What it would be with these changes. */
+  copyWith(changes: readonly Change[]): StateRoot {
+    this.digest();
+    const copy = this.#root.copy();
+    for (const [key, value] of changes) {
+      if (value === undefined) copy.delete(key);
+      else copy.set(key, value);
+    }
+    return copy;
   }
 
   digest(): Uint8Array {

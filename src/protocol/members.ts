@@ -193,9 +193,10 @@ export class Members {
    * they are added up only when it may get tight.
    */
   hasRoomFor(growth: number, bytesMax: number): boolean {
+    if (growth <= 0) return true;
     if (growth > this.#roomBytes) this.#roomBytes = bytesMax - this.replicaBytes();
     if (growth > this.#roomBytes) return false;
-    this.#roomBytes -= Math.max(0, growth);
+    this.#roomBytes -= growth;
     return true;
   }
 

@@ -110,6 +110,11 @@ export class NativeReplica {
     return this.#root.digest();
   }
 
+  /** What the root would be with these changes: it costs what they touch, not what there is. */
+  rootWith(changes: readonly Change[]): StateRoot {
+    return this.#root.copyWith(changes);
+  }
+
   /** A proof of what is shown now is being verified; {@link settle} tells how it ended. */
   beginSettling(): void {
     const before = new Map(this.#undo);

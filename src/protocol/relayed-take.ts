@@ -76,18 +76,20 @@ export class RelayedTake {
 
   *#verified(from: Member, owner: Member, item: Versioned): Flow<StateAck["wants"]> {
     if (item.signature === undefined) return "nothing";
-    // Kept: the message that it is a part of is somebody else's.
+    // The message that it is a part of is somebody else's.
     const signature = item.signature.slice();
-    const settled = this.#settled(from, owner, item, signature);
-    if (settled !== undefined) return settled;
-    // It comes twice: it is looked at once.
-    if (this.#oneByOne.has(owner.nodeId, signature)) return "less";
-    if (!(yield* this.#oneByOne.begin(owner.nodeId, signature))) return "nothing";
+    const brought = { owner: owner.nodeId, from: from.nodeId, signature };
+    for (;;) {
+      const settled = this.#settled(from, owner, item, signature);
+      if (settled !== undefined) return settled;
+      if (!this.#oneByOne.has(brought)) break;
+      if (!(yield* this.#oneByOne.verdict(brought))) return "less";
+    }
+    if (!(yield* this.#oneByOne.begin(brought))) return "nothing";
     try {
       // What came before may have settled it.
-      if (!this.#parts.members.has(owner)) return "nothing";
-      const since = this.#settled(from, owner, item, signature);
-      return since ?? (yield* this.#verifiedNow(from, owner, item, signature));
+      const settled = this.#settled(from, owner, item, signature);
+      return settled ?? (yield* this.#verifiedNow(from, owner, item, signature));
     } finally {
       this.#oneByOne.end(owner.nodeId);
     }
@@ -100,6 +102,7 @@ export class RelayedTake {
     { form, version }: Versioned,
     signature: Uint8Array,
   ): StateAck["wants"] | undefined {
+    if (!this.#parts.members.has(owner)) return "nothing";
     const held = owner.replica;
     if ((held?.version ?? 0) > version) return "less";
     if (this.#parts.members.versionForgotten(owner) > version) return "nothing";
@@ -121,14 +124,13 @@ export class RelayedTake {
     if (item.form === "proof" || (item.form === "delta" && held?.version === version)) {
       return yield* this.#provenByOthers(from, owner, version, signature);
     }
-    const entries = entriesOf(item, held);
-    if (entries === undefined) return "snapshot";
-    if (stateBytes(entries) > LIMITS.stateBytesMax) {
+    if (item.form === "snapshot" && stateBytes(item.entries) > LIMITS.stateBytesMax) {
       // Its root alone would take long, and no owner has signed it.
       this.#wrong.note(from, owner.nodeId, true);
       return "nothing";
     }
-    const index = StateRoot.of(entries);
+    const index = indexOf(item, held);
+    if (index === undefined) return "snapshot";
     const root = index.digest();
     const message = rootSignedPart(owner.nodeId, version, root);
     const { kernel, members } = this.#parts;
@@ -142,8 +144,7 @@ export class RelayedTake {
       return "nothing";
     }
     this.#wrong.clear(from, owner.nodeId);
-    this.#replace(from, owner, entries, index, { version, root, signature });
-    return "nothing";
+    return this.#replace(from, owner, item, index, { version, root, signature });
   }
 
   /**
@@ -173,25 +174,31 @@ export class RelayedTake {
     return "nothing";
   }
 
-  /** A whole state that its owner has signed. */
+  /** What the owner has signed takes the place of what is held. */
   #replace(
     from: Member,
     owner: Member,
-    entries: ReadonlyMap<string, string>,
-    index: StateRoot,
+    item: Whole,
+    verified: StateRoot,
     proof: Proof,
-  ): void {
+  ): StateAck["wants"] {
     const replica = nativeReplicaOf(owner);
-    if (proof.version < replica.version) return;
-    if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) return;
-    const changes = replica.changesTo(entries);
-    if (!hasRoom(this.#parts, owner, replica, changes)) return;
+    if (proof.version < replica.version) return "nothing";
+    if (proof.version === replica.version && !this.#winsFork(owner, replica, proof)) {
+      return "nothing";
+    }
+    // Of changes the base may be another one than it was when they were verified.
+    const index = item.form === "delta" ? replica.rootWith(item.changes) : verified;
+    if (!sameBytes(index.digest(), proof.root)) return "snapshot";
+    const changes = item.form === "delta" ? item.changes : replica.changesTo(item.entries);
+    if (!hasRoom(this.#parts, owner, replica, changes)) return "nothing";
     const change = replica.change(proof.version, changes);
     replica.adoptRoot(index);
     replica.settleAll(proof);
     owner.replica = replica;
     tellUpdate(this.#parts.kernel, owner, change);
     this.#parts.onProven(owner, from);
+    return "nothing";
   }
 
   /** Two states of one version: the higher root wins everywhere, and two processes made them. */
@@ -217,8 +224,9 @@ export class RelayedTake {
     const { version, entries } = item;
     const signature = item.signature.slice();
     const isOver = () => !sightings.isNews(version) || this.#wrong.takes(from, me.nodeId) !== "all";
-    if (isOver() || this.#oneByOne.has(me.nodeId, signature)) return;
-    if (!(yield* this.#oneByOne.begin(me.nodeId, signature))) return;
+    const brought = { owner: me.nodeId, from: from.nodeId, signature };
+    if (isOver() || this.#oneByOne.has(brought)) return;
+    if (!(yield* this.#oneByOne.begin(brought))) return;
     try {
       if (isOver() || stateBytes(entries) > LIMITS.stateBytesMax) return;
       const message = rootSignedPart(me.nodeId, version, rootOf(entries));
@@ -245,15 +253,11 @@ function isProofOf(
   return !isAstray && proof?.version === version && sameBytes(proof.signature, signature);
 }
 
-/** The entries that an item ends with; undefined when it changes something that we do not hold. */
-function entriesOf(item: Whole, held: Member["replica"]): ReadonlyMap<string, string> | undefined {
-  if (item.form === "snapshot") return item.entries;
-  // A copy in Python form may hold what has no native form.
-  if (held?.kind !== "native" || item.base > held.version) return undefined;
-  const entries = new Map(held.entries);
-  for (const [key, value] of item.changes) {
-    if (value === undefined) entries.delete(key);
-    else entries.set(key, value);
-  }
-  return entries;
+/** The root that an item ends with; undefined when it changes something that we do not hold. */
+function indexOf(item: Whole, held: Member["replica"]): StateRoot | undefined {
+  if (item.form === "snapshot") return StateRoot.of(item.entries);
+  // A copy in Python form may hold what has no native form. Of an ended process it may show what
+  // that has not proven.
+  const hasBase = held?.kind === "native" && !held.isAstray && item.base <= held.version;
+  return hasBase ? held.rootWith(item.changes) : undefined;
 }

@@ -73,7 +73,8 @@ export class Welcome {
     }
     const holder = this.#parts.enrolment.holderOf(proven);
     if (holder !== undefined) {
-      this.#parts.onContested(holder);
+      if (holder.provisional) this.#parts.onContested(holder);
+      else alerts.raise(identityChanged(hello, holder.publicKey, from), hello.nodeId);
       throw refusals.keyChanged(hello.nodeId);
     }
     if (members.get(hello.nodeId) === undefined)

@@ -10,8 +10,8 @@ import { Pace } from "./session-pace.ts";
 
 /** Who takes messages that have come in slices. */
 export interface IncomingReceiver {
-  /** It came too slowly for the memory that it holds. */
-  tooSlow(): void;
+  /** It comes too slowly for the memory that it holds: it is not taken. */
+  tooSlow(id: number, isRequest: boolean, type: number): void;
   /** @returns false for one that is not wanted: it has been refused, or nobody waits for it. */
   wants(id: number, isRequest: boolean, type: number, bytes: number): boolean;
   /** There is no memory for it. */
@@ -31,7 +31,7 @@ export class SessionIncoming {
     this.#context = context;
     this.#receiver = receiver;
     this.#credit = new CreditGranter(context.limits);
-    this.#pace = new Pace(context, () => receiver.tooSlow());
+    this.#pace = new Pace(context, () => this.#giveUp());
   }
 
   /** What the other side may have on the way, in bytes. */
@@ -49,8 +49,8 @@ export class SessionIncoming {
     if (size === 0 || (!isRequest && purpose !== Purpose.ANSWER)) return false;
     const assembly = new Assembly(id, isRequest, type, size, this.#context.budget);
     this.#assembly = assembly;
-    this.#pace.begin();
-    if (!this.#receiver.wants(id, isRequest, type, size)) assembly.skip();
+    if (this.#receiver.wants(id, isRequest, type, size)) this.#pace.begin();
+    else assembly.skip();
     return true;
   }
 
@@ -78,7 +78,7 @@ export class SessionIncoming {
   /** Nobody waits for this answer any more. */
   skipAnswer(id: number): void {
     const assembly = this.#assembly;
-    if (assembly?.id === id && !assembly.isRequest) assembly.skip();
+    if (assembly?.id === id && !assembly.isRequest) this.#skip(assembly);
   }
 
   /** The asker does not wait any more, or the session has ended. */
@@ -89,8 +89,21 @@ export class SessionIncoming {
     this.#credit.pause();
   }
 
-  #spurn(assembly: Assembly, bytes: Uint8Array, start: number, end: number): void {
+  /** What holds no memory may come as slowly as it likes. */
+  #skip(assembly: Assembly): void {
+    this.#pace.end();
     assembly.skip();
+  }
+
+  #giveUp(): void {
+    const assembly = this.#assembly;
+    if (assembly === undefined) return;
+    this.#skip(assembly);
+    this.#receiver.tooSlow(assembly.id, assembly.isRequest, assembly.type);
+  }
+
+  #spurn(assembly: Assembly, bytes: Uint8Array, start: number, end: number): void {
+    this.#skip(assembly);
     assembly.add(bytes, start, end);
     this.#receiver.spurned(assembly.id, assembly.isRequest, assembly.type);
   }

@@ -7,6 +7,10 @@ import { transferMsMax } from "./limits.ts";
 import type { SessionContext } from "./session-context.ts";
 import { Deadline } from "./session-deadlines.ts";
 
+/** This process was late itself, not the peer: what has come meanwhile is still to be read. */
+const LATE_MS = 250;
+const READING_MS = 2_000;
+
 export class Pace extends Deadline {
   readonly #context: SessionContext;
   readonly #onSlow: () => void;
@@ -34,6 +38,8 @@ export class Pace extends Deadline {
   }
 
   onDue(nowMs: number): void {
+    const lateMs = nowMs - this.dueMs;
+    if (lateMs > LATE_MS) this.#begunMs += lateMs + READING_MS;
     const untilMs = this.#untilMs();
     if (untilMs > nowMs) this.#context.deadlines.add(this, untilMs);
     else this.#onSlow();

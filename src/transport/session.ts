@@ -233,9 +233,9 @@ export class Session extends Deadline implements FrameSink, IncomingReceiver, Dr
     return status === undefined;
   }
 
-  tooSlow(): void {
-    if (!this.#ended) this.#why = "the peer sent a message too slowly";
-    this.#end(false);
+  tooSlow(id: number, isRequest: boolean, type: number): void {
+    // An answer is waited for as long as its asker likes, and then in vain.
+    if (isRequest) this.#answering.refuse(id, type, 503, "");
   }
 
   spurned(id: number, isRequest: boolean, type: number): void {

@@ -81,11 +81,13 @@ describe("The root of a state", () => {
       { weight: 4, arbitrary: fc.record({ what: fc.constant("delete" as const), key }) },
       { weight: 2, arbitrary: fc.constant({ what: "digest" as const }) },
       { weight: 1, arbitrary: fc.constant({ what: "clear" as const }) },
+      { weight: 1, arbitrary: fc.constant({ what: "copy" as const }) },
     );
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const root = new StateRoot();
+        let root = new StateRoot();
         const map = new Map<string, string>();
+        const left: { readonly root: StateRoot; readonly digest: Uint8Array }[] = [];
         for (const one of operations) {
           if (one.what === "set") {
             root.set(one.key, one.value);
@@ -96,11 +98,17 @@ describe("The root of a state", () => {
           } else if (one.what === "clear") {
             root.clear();
             map.clear();
+          } else if (one.what === "copy") {
+            const copy = root.copy();
+            left.push({ root, digest: root.digest() });
+            root = copy;
           } else {
             expect(root.digest()).toEqual(rootOf(map));
           }
         }
         expect(root.digest()).toEqual(rootOf(map));
+        // What follows a copy is no matter of what it was made of.
+        for (const { root: other, digest } of left) expect(other.digest()).toEqual(digest);
       }),
     );
   });

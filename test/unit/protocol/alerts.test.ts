@@ -62,9 +62,15 @@ describe("Alerts", () => {
     expect(told()).toEqual(["DSN_ONE_WAY resolved", "DSN_PEER_LIMIT resolved"]);
     alerts.raise(oneWay, "x300");
     expect(told()).toEqual(["DSN_ONE_WAY"]);
-    // What was told an hour ago makes room.
+    // What was not raised for an hour makes room, and is told as over.
+    kernel.now = { ...kernel.now, monotonicMs: 1_800_000 };
+    alerts.raise(oneWay, "x300");
     kernel.now = { ...kernel.now, monotonicMs: 3_600_000 };
     alerts.raise(oneWay, "x301");
-    expect(told()).toEqual(["DSN_ONE_WAY"]);
+    const last = told();
+    expect(last.filter((code) => code === "DSN_ONE_WAY resolved")).toHaveLength(249);
+    expect(last.at(-1)).toBe("DSN_ONE_WAY");
+    alerts.clear("x300", "DSN_ONE_WAY");
+    expect(told()).toEqual(["DSN_ONE_WAY resolved"]);
   });
 });

@@ -149,6 +149,9 @@ describe("Members", () => {
     grow("1234567890");
     expect(members.hasRoomFor(1, 10)).toBe(false);
     expect(members.hasRoomFor(-9, 10)).toBe(true);
+    grow("12345678901234567890");
+    expect(members.hasRoomFor(1, 10)).toBe(false);
+    expect(members.hasRoomFor(-9, 10)).toBe(true);
     grow("1");
     expect(members.hasRoomFor(10, 10)).toBe(false);
     expect(members.hasRoomFor(9, 10)).toBe(true);

@@ -23,6 +23,7 @@ describe("A name that there is no room to pin", () => {
       kind === "python" ? impostor.hello() : impostor.nativeHello({ issued: NOW_SECONDS + 9 });
     const refusal = "401 Cannot verify ECDSA key for alice";
     expect(statusOf(core.ask(MessageType.HELLO, hello, THERE))).toBe(refusal);
+    expect(core.warnings()).toEqual(["DSN_PEER_IDENTITY_CHANGED"]);
     core.ask(MessageType.UPDATE, impostor.state(NOW_SECONDS + 9, '{"a": "mallory"}'), THERE);
     expect(core.core.member("alice")?.publicKey).toEqual(alice.keyPair.publicKey);
     expect(core.core.entriesOf("alice")?.size).toBe(0);

@@ -1,8 +1,9 @@
 /** Wrong states of somebody else: what they cost whoever is shown them. */
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { StateRoot } from "../../../src/crypto/state-root.ts";
 import { DEFAULT_SETTINGS } from "../../../src/protocol/settings.ts";
-import { encodeStates, type StateItem } from "../../../src/wire/native-states.ts";
+import { decodeStateAcks, encodeStates, type StateItem } from "../../../src/wire/native-states.ts";
 import { NativeType } from "../../../src/wire/native-type.ts";
 import { NOW_SECONDS } from "./lone-core.ts";
 import { SessionPuppet, sessionCore } from "./session.ts";
@@ -91,5 +92,57 @@ describe("Wrong states of another node", () => {
     core.run(DEFAULT_SETTINGS.tickMs);
     show([wrongSnapshot(99, "me")]);
     expect(core.verifications - before).toBe(2);
+  });
+
+  it("under a right signature do not keep out what is right", () => {
+    const { core, bob, carol, mallory } = setUp();
+    const right = bob.delta(V1, V1 + 5, [["a", "3"]], { a: "3" });
+    core.held = [];
+    const ask = (puppet: SessionPuppet, item: StateItem) =>
+      core.askLater(NativeType.STATES, encodeStates([item]), puppet.address, puppet.proven);
+    ask(mallory, { ...right, changes: [["a", "forged"]] });
+    const answer = ask(carol, right);
+    expect(answer()).toBeUndefined();
+    core.verifyHeld();
+    expect(core.core.entriesOf("bob")).toEqual(new Map([["a", "3"]]));
+    const outcome = answer();
+    if (outcome?.kind !== "answer") throw new Error("not answered");
+    expect(decodeStateAcks(outcome.payload)).toEqual([{ ...KEPT, held: V1 + 5 }]);
+  });
+
+  it("do not cost what the state has, but what they change", () => {
+    const { core, bob, carol, mallory } = setUp();
+    const many = Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`k${i}`, ""]));
+    bob.send(core, bob.snapshot(V1 + 1, many, "signed"));
+    const msOf = (work: () => unknown) => {
+      const startMs = performance.now();
+      work();
+      return performance.now() - startMs;
+    };
+    const whole = msOf(() => StateRoot.of(new Map(Object.entries(many))).digest());
+    const wrong = (number: number) => ({ ...wrongDelta(number), base: V1 + 1 });
+    const times = Array.from({ length: 5 }, (_, index) => {
+      core.run(DEFAULT_SETTINGS.tickMs);
+      return msOf(() => mallory.send(core, wrong(2_000 + index)));
+    });
+    // It was the copy and the root of all of it.
+    expect(Math.min(...times) / whole).toBeLessThan(0.5);
+    const item = bob.delta(V1 + 1, V1 + 9, [["k0", "new"]], { ...many, k0: "new" });
+    expect(carol.send(core, item)).toEqual([{ ...KEPT, held: V1 + 9 }]);
+    expect(core.core.entriesOf("bob")?.get("k0")).toBe("new");
+  });
+
+  it("on top of what an ended process left unproven are asked for whole, of an honest peer too", () => {
+    const { core, bob, carol } = setUp();
+    bob.send(core, bob.delta(V1, V1 + 1, [["b", "unproven"]]));
+    bob.incarnation = 2;
+    bob.arrive(core);
+    expect(core.core.member("bob")?.replica).toMatchObject({ isAstray: true });
+    const held = { owner: "bob", held: core.core.member("bob")?.replica?.version };
+    const right = bob.delta(V1, V1 + 5, [["c", "3"]], { a: "1", c: "3" });
+    expect(carol.send(core, right)).toEqual([{ ...held, wants: "snapshot" }]);
+    expect(carol.send(core, bob.snapshot(V1 + 5, { a: "1", c: "3" }, "signed"))).toEqual([
+      { ...KEPT, held: V1 + 5 },
+    ]);
   });
 });

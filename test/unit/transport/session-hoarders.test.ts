@@ -102,16 +102,44 @@ describe("A message in slices", () => {
     return content;
   };
 
-  it("that nobody goes on with gives its memory back, and the session ends", async () => {
-    const { node, raw } = await victim(() => undefined, limits);
+  it("that nobody goes on with gives its memory back, and is refused", async () => {
+    const { node, raw } = await victim(
+      (_request, respond) => respond({ kind: "answer", payload: new Uint8Array(1) }),
+      limits,
+    );
     raw.send(FrameKind.BEGIN, 1, begin(64 * MIB));
     raw.send(FrameKind.SLICE, 1, new Uint8Array(SLICE_BYTES_MAX));
     await eventually(() => expect(node.session.load.incomingBytes).toBeGreaterThan(0));
     // Words on other lanes earn it nothing.
     const words = setInterval(() => raw.send(FrameKind.CANCEL, 7), 50);
     undo.push(() => clearInterval(words));
-    await eventually(() => expect(raw.closed).toBe(true));
+    await eventually(() => expect(raw.seen).toContain(`${FrameKind.REFUSAL} 1 503`));
     expect(node.session.load.incomingBytes).toBe(0);
+    // What still comes of it is skipped, and the session goes on.
+    for (let slice = 1; slice < 4; slice += 1) {
+      raw.send(FrameKind.SLICE, 1, new Uint8Array(SLICE_BYTES_MAX));
+    }
+    raw.send(FrameKind.REQUEST, 2, Uint8Array.of(MessageType.PING));
+    await eventually(() => expect(raw.seen).toContain(`${FrameKind.ANSWER} 2`));
+    expect(node.session.load.incomingBytes).toBe(0);
+  });
+
+  it("is not too slow where this process was late itself", async () => {
+    let came = 0;
+    const { raw, node } = await victim(({ payload }, respond) => {
+      came = payload.length;
+      respond({ kind: "answer", payload: new Uint8Array(1) });
+    }, limits);
+    raw.send(FrameKind.BEGIN, 1, begin(4 * SLICE_BYTES_MAX));
+    raw.send(FrameKind.SLICE, 1, new Uint8Array(SLICE_BYTES_MAX));
+    await eventually(() => expect(node.session.load.incomingBytes).toBeGreaterThan(0));
+    // The program computes meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let slice = 1; slice < 4; slice += 1) {
+      raw.send(FrameKind.SLICE, 1, new Uint8Array(SLICE_BYTES_MAX));
+    }
+    await eventually(() => expect(came).toBe(4 * SLICE_BYTES_MAX));
   });
 
   it("may take as long as what comes of it earns", async () => {
