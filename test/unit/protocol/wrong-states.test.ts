@@ -140,7 +140,9 @@ describe("Wrong states of another node", () => {
     expect(core.core.member("bob")?.replica).toMatchObject({ isAstray: true });
     const held = { owner: "bob", held: core.core.member("bob")?.replica?.version };
     const right = bob.delta(V1, V1 + 5, [["c", "3"]], { a: "1", c: "3" });
+    const before = core.verifications;
     expect(carol.send(core, right)).toEqual([{ ...held, wants: "snapshot" }]);
+    expect(core.verifications).toBe(before);
     expect(carol.send(core, bob.snapshot(V1 + 5, { a: "1", c: "3" }, "signed"))).toEqual([
       { ...KEPT, held: V1 + 5 },
     ]);
