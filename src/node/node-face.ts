@@ -135,7 +135,8 @@ export abstract class NodeFace {
   }
 
   /**
-   * `[nodeId, key, value]` of all entries, or of those that match.
+   * `[nodeId, key, value]` of all entries, or of those that match: of each node what is there when
+   * its turn comes, whatever is written while they are read.
    *
    * @param filter `*` stands for any text, in node ids and in keys.
    * @throws {DsnError} `DSN_STOPPED` before the start.
@@ -151,7 +152,8 @@ export abstract class NodeFace {
     const wantsKey = globMatcher(filter.key);
     for (const nodeId of this.peers()) {
       if (!wantsNode(nodeId)) continue;
-      for (const [key, value] of this.node.core.entriesOf(nodeId) ?? []) {
+      // Whoever reads may write meanwhile.
+      for (const [key, value] of [...(this.node.core.entriesOf(nodeId) ?? [])]) {
         if (wantsKey(key)) yield [nodeId, key, value];
       }
     }

@@ -389,4 +389,17 @@ describe("snapshot(), getAll() and entries()", () => {
     expect([...a.server.entries({ key: "to*" })]).toEqual([["b", "toString", "t"]]);
     expect([...a.server.entries({ node: "x" })]).toEqual([]);
   });
+
+  it("may be written to while they are read", async ({ net }) => {
+    const { server } = await net.ours({ nodeId: "a" });
+    server.updateMany({ x: "1", y: "2", z: "3" });
+    const read: string[] = [];
+    for (const [, key, value] of server.entries()) {
+      read.push(key);
+      // Without its copy this would never end.
+      if (read.length > 9) break;
+      server.updateMany({ [`copy of ${key}`]: value, z: undefined });
+    }
+    expect(read).toEqual(["x", "y", "z"]);
+  });
 });
