@@ -33,11 +33,23 @@ export class Emitter<Events extends object> {
     return (this.#listeners.get(event)?.size ?? 0) > 0;
   }
 
-  /** Tells all who listen now, in the order in which they began to. Never throws. */
-  emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+  /**
+   * Tells all who listen now, in the order in which they began to. Never throws.
+   *
+   * @param copy Makes what each listener but the last is given, where it must be its own.
+   */
+  emit<Name extends keyof Events>(
+    event: Name,
+    payload: Events[Name],
+    copy: (payload: Events[Name]) => Events[Name] = (same) => same,
+  ): void {
+    const listeners = [...(this.#listeners.get(event) ?? [])] as Listener<Events[Name]>[];
+    const last = listeners.at(-1);
+    for (const listener of listeners) {
+      // The last one of all: earlier ones have changed their copies at most.
+      const own = listener === last ? payload : copy(payload);
       callSafely(
-        () => (listener as Listener<Events[Name]>)(payload),
+        () => listener(own),
         (error) => this.#onError(String(event), error),
       );
     }

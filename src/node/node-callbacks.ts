@@ -1,5 +1,6 @@
 /** The callbacks of the reference. */
-import type { StateChange } from "./events.ts";
+import type { Emitter, Listener } from "./emitter.ts";
+import type { DSNodeEvents, StateChange } from "./events.ts";
 import type { PeerInfo } from "./peer-info.ts";
 
 /**
@@ -27,4 +28,19 @@ export interface NodeCallbacks {
   readonly update?: UpdateCallback | undefined;
   /** Called with what other nodes send. */
   readonly receive?: ReceiveCallback | undefined;
+}
+
+/** A callback that can be replaced: a listener while there is one, and nothing while there is none. */
+export class CallbackSlot<Name extends keyof DSNodeEvents> {
+  readonly #event: Name;
+  #undo: () => void = () => undefined;
+
+  constructor(event: Name) {
+    this.#event = event;
+  }
+
+  set(events: Emitter<DSNodeEvents>, listener: Listener<DSNodeEvents[Name]> | undefined): void {
+    this.#undo();
+    this.#undo = listener === undefined ? () => undefined : events.on(this.#event, listener);
+  }
 }

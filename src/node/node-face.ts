@@ -5,14 +5,15 @@
  * @module
  */
 import type { Listener } from "./emitter.ts";
-import { type DSNodeEvents, type State, toState } from "./events.ts";
+import { type DataMessage, type DSNodeEvents, type State, toState } from "./events.ts";
 import { globMatcher } from "./glob.ts";
 import type { NodeBody } from "./node-body.ts";
-import type {
-  DisconnectCallback,
-  NodeCallbacks,
-  ReceiveCallback,
-  UpdateCallback,
+import {
+  CallbackSlot,
+  type DisconnectCallback,
+  type NodeCallbacks,
+  type ReceiveCallback,
+  type UpdateCallback,
 } from "./node-callbacks.ts";
 import { keyIsThere, peersAreThere } from "./node-conditions.ts";
 import type { PeerInfo } from "./peer-info.ts";
@@ -36,9 +37,9 @@ import { type WatchEvent, type WatchOptions, watch } from "./watch.ts";
 export abstract class NodeFace {
   /** The part that runs the protocol core; for diagnosis and embedding. */
   abstract readonly node: NodeBody;
-  #disconnect: DisconnectCallback | undefined;
-  #update: UpdateCallback | undefined;
-  #receive: ReceiveCallback | undefined;
+  readonly #disconnect = new CallbackSlot("peer:leave");
+  readonly #update = new CallbackSlot("state:update");
+  readonly #receive = new CallbackSlot("data");
 
   /** The name of this node. */
   abstract nodeId(): string;
@@ -263,17 +264,18 @@ export abstract class NodeFace {
 
   /** Replaces the callback for bytes that nodes send; `undefined` removes it. */
   setReceiveCb(callback: ReceiveCallback | null | undefined): void {
-    this.#receive = callback ?? undefined;
+    const listener = callback && (({ data, from }: DataMessage) => callback(data, from));
+    this.#receive.set(this.node.events, listener ?? undefined);
   }
 
   /** Replaces the callback for changes of other nodes' states; `undefined` removes it. */
   setUpdateCb(callback: UpdateCallback | null | undefined): void {
-    this.#update = callback ?? undefined;
+    this.#update.set(this.node.events, callback ?? undefined);
   }
 
   /** Replaces the callback for peers that are gone; `undefined` removes it. */
   setDisconnectCb(callback: DisconnectCallback | null | undefined): void {
-    this.#disconnect = callback ?? undefined;
+    this.#disconnect.set(this.node.events, callback ?? undefined);
   }
 
   // ---- watching and waiting -------------------------------------------------------------------
@@ -345,11 +347,8 @@ export abstract class NodeFace {
 
   /** Once {@link node} is there. */
   protected connectCallbacks({ disconnect, update, receive }: NodeCallbacks): void {
-    this.#disconnect = disconnect;
-    this.#update = update;
-    this.#receive = receive;
-    this.on("peer:leave", (peer) => this.#disconnect?.(peer));
-    this.on("state:update", (change) => this.#update?.(change));
-    this.on("data", ({ data, from }) => this.#receive?.(data, from));
+    this.setDisconnectCb(disconnect);
+    this.setUpdateCb(update);
+    this.setReceiveCb(receive);
   }
 }

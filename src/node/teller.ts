@@ -9,7 +9,7 @@ import { DsnError } from "../errors.ts";
 import type { CoreEvent, Instant } from "../protocol/index.ts";
 import { Emitter } from "./emitter.ts";
 import { Endpoint } from "./endpoint.ts";
-import { type DSNodeEvents, toStateChange } from "./events.ts";
+import { type DataMessage, type DSNodeEvents, toStateChange } from "./events.ts";
 import { toPeerInfo } from "./peer-info.ts";
 
 const debug = debuglog("dsn");
@@ -160,7 +160,7 @@ export class Teller {
         this.events.emit("connected", { isolatedMs: event.isolatedMs });
         break;
       case "data":
-        this.events.emit("data", { from: event.from, data: event.data });
+        this.events.emit("data", { from: event.from, data: event.data }, copyOfMessage);
         break;
       case "warning":
         this.warn(event.error, event.resolved);
@@ -178,6 +178,11 @@ export class Teller {
     if (event === "warning") process.emitWarning(problem);
     else this.warn(problem, false);
   }
+}
+
+function copyOfMessage({ from, data }: DataMessage): DataMessage {
+  // Not slice(): that of a Buffer copies nothing.
+  return { from, data: new Uint8Array(data) };
 }
 
 /** Anything can be thrown, also what has no text: an object without a prototype, for example. */

@@ -24,6 +24,8 @@ function halfPair(key: string, where: string): ValueTypeError {
 
 export function toBytes(data: unknown): Uint8Array {
   if (typeof data === "string") return new TextEncoder().encode(data);
+  // A Buffer would be passed on as one, and its slice() copies nothing.
+  if (Buffer.isBuffer(data)) return new Uint8Array(data.buffer, data.byteOffset, data.length);
   if (data instanceof Uint8Array) return data;
   throw new ValueTypeError(`Cannot send ${describe(data)}: give a string or a Uint8Array`);
 }

@@ -487,6 +487,10 @@ describe("set*Cb()", () => {
     const a = await net.ours({ nodeId: "a" });
     const b = await net.ours({ nodeId: "b", bootstrapNodes: [a.address] });
     const told: string[] = [];
+    const { events } = new DSNodeServer({ nodeId: "c", credentialDir: net.folder() }).node;
+    for (const event of ["data", "state:update", "peer:leave"] as const) {
+      expect(events.hasListeners(event), "what has no callback costs nothing").toBe(false);
+    }
     a.server.setReceiveCb((data, from) => told.push(`${from}: ${Buffer.from(data).toString()}`));
     a.server.setUpdateCb(({ nodeId }) => told.push(`update ${nodeId}`));
     a.server.setDisconnectCb(({ nodeId }) => told.push(`gone ${nodeId}`));

@@ -40,6 +40,30 @@ describe("Emitter", () => {
     expect(told).toEqual(["first", "second"]);
   });
 
+  it("gives each but the last a copy, where one is made: a single listener costs none", () => {
+    const emitter = new Emitter<{ three: { bytes: number[] } }>(() => undefined);
+    const payload = { bytes: [1] };
+    const told: { bytes: number[] }[] = [];
+    const copy = ({ bytes }: typeof payload) => ({ bytes: [...bytes] });
+    const listen = () =>
+      emitter.on("three", (value) => {
+        told.push(value);
+        value.bytes.push(told.length + 1);
+      });
+    listen();
+    emitter.emit("three", payload, copy);
+    expect(told[0]).toBe(payload);
+    listen();
+    listen();
+    emitter.emit("three", payload, copy);
+    expect(told.slice(1).map(({ bytes }) => bytes)).toEqual([
+      [1, 2, 3],
+      [1, 2, 4],
+      [1, 2, 5],
+    ]);
+    expect(told[3]).toBe(payload);
+  });
+
   it("passes on what a listener throws or is rejected with, and calls the others", async () => {
     const errors: unknown[] = [];
     const emitter = new Emitter<Events>((event, error) => errors.push(event, error));

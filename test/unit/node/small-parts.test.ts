@@ -52,6 +52,10 @@ describe("checkEntry() and toBytes()", () => {
     expect(toBytes("é")).toEqual(Uint8Array.of(0xc3, 0xa9));
     const bytes = Uint8Array.of(1, 2);
     expect(toBytes(bytes)).toBe(bytes);
+    const buffer = Buffer.from("xyz").subarray(1);
+    expect(toBytes(buffer)).toEqual(Uint8Array.from(buffer));
+    expect(toBytes(buffer).buffer).toBe(buffer.buffer);
+    expect(Buffer.isBuffer(toBytes(buffer))).toBe(false);
   });
 });
 

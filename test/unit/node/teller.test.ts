@@ -82,6 +82,29 @@ describe("A message", () => {
   });
 });
 
+describe("The bytes of a message", () => {
+  it("are each listener's own, and those of a single one are those that came", async () => {
+    const { teller, over } = scene();
+    const told: Uint8Array[] = [];
+    const bytes = Buffer.of(1);
+    const tell = async () => {
+      teller.add({ name: "data", from: "b", data: bytes });
+      teller.tellSoon();
+      await over();
+    };
+    const listen = () =>
+      teller.events.on("data", ({ data }) => {
+        told.push(Uint8Array.from(data));
+        data.fill(9);
+      });
+    listen();
+    listen();
+    await tell();
+    expect(told).toEqual([Uint8Array.of(1), Uint8Array.of(1)]);
+    expect([...bytes]).toEqual([9]);
+  });
+});
+
 describe("What a listener throws", () => {
   const nameless: unknown = Object.create(null);
   const unshowable = new Proxy(new Error("x"), {
