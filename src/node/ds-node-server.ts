@@ -166,6 +166,8 @@ export class DSNodeServer extends NodeFace implements AsyncDisposable {
       signal?.throwIfAborted();
       await this.node.start(this.#initialState);
     } catch (error) {
+      // One that was stopped before has told its end already.
+      signal?.removeEventListener("abort", abort);
       await this.node.stop();
       signal?.throwIfAborted();
       throw error;
@@ -194,7 +196,7 @@ export class DSNodeServer extends NodeFace implements AsyncDisposable {
 
   /** True from the end of the start to the stop. */
   get running(): boolean {
-    return this.#running;
+    return this.#running && !this.node.stopped;
   }
 
   /** True once the node has been stopped, or has failed to start. */

@@ -19,7 +19,10 @@ export class Emitter<Events extends object> {
     this.#onError = onError;
   }
 
-  /** Calls `listener` at each `event`, until the function that this returns is called. */
+  /**
+   * Calls `listener` at each `event`, until the function that this returns is called. As with
+   * `EventEmitter`, an event that is being told reaches all who listened when it came.
+   */
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
     const listeners = this.#listeners.get(event) ?? new Set();
     // A wrapper of its own, so that adding one function twice gives two independent undos.

@@ -13,17 +13,18 @@ export function peersAreThere(
   face: NodeFace,
   wanted: number | readonly string[],
 ): Condition<PeerInfo[]> {
+  // This node is there, too: peers() has it.
+  const absent = (nodeIds: readonly string[], there: readonly string[]) =>
+    nodeIds.filter((nodeId) => nodeId !== face.nodeId() && !there.includes(nodeId));
   const missing = () =>
     typeof wanted === "number"
       ? `${wanted} peers (${face.remotePeers().length} are there)`
-      : `peers: ${wanted.filter((nodeId) => !face.remotePeers().includes(nodeId)).join(", ")}`;
+      : `peers: ${absent(wanted, face.remotePeers()).join(", ")}`;
   const check = () => {
     const there = face.remotePeers();
-    const enough =
-      typeof wanted === "number"
-        ? there.length >= wanted
-        : wanted.every((nodeId) => there.includes(nodeId));
-    if (!enough) return undefined;
+    const isEnough =
+      typeof wanted === "number" ? there.length >= wanted : absent(wanted, there).length === 0;
+    if (!isEnough) return undefined;
     return face.peerInfo().filter(({ nodeId }) => there.includes(nodeId));
   };
   return conditionOf(face, ["peer:status"], { check, missing });

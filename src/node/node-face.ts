@@ -284,7 +284,8 @@ export abstract class NodeFace {
    * Calls `listener` at each event of that name, until the function that this returns is called.
    *
    * Listeners are called after what they are told of has happened, in the order in which they were
-   * added. What one throws becomes a warning and harms none of the others.
+   * added. What one throws becomes a warning and harms none of the others. As with `EventEmitter`,
+   * an event that is being told still reaches a listener that another one has just removed.
    *
    * @param event See {@link DSNodeEvents}.
    * @returns The undo.
@@ -306,6 +307,8 @@ export abstract class NodeFace {
    *
    * The entries of a node that leaves do not come as deletions: see the event `peer:leave`.
    *
+   * @throws {DsnError} `DSN_STOPPED` before the start, when what is there is asked for.
+   *
    * @example
    * for await (const { nodeId, value } of node.watch({ key: "temperature" })) console.log(nodeId, value);
    */
@@ -319,7 +322,7 @@ export abstract class NodeFace {
   /**
    * Resolves when that many other nodes, or all those named, are there; at once if they are.
    *
-   * @param wanted How many other nodes, or the ids of all that are needed.
+   * @param wanted How many other nodes, or the ids of all that are needed; this node is there.
    * @param options `timeout` in milliseconds, by default 30,000, 0 for no limit; and a signal.
    * @returns All other nodes that are there then.
    * @throws {DsnError} `DSN_TIMEOUT` after 30 s, or `timeout` ms; `DSN_STOPPED`.

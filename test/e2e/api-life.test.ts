@@ -1,5 +1,6 @@
 /** Starting, joining and stopping on real sockets, in every order. */
 import { execFile } from "node:child_process";
+import { getEventListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -182,10 +183,12 @@ describe("stopping", () => {
     for (const outcome of outcomes) expect(["DSN_STOPPED", "started"]).toContain(outcome);
   });
 
-  it("before the start, makes the start fail", async ({ net }) => {
-    const { server } = net.unstarted({ nodeId: "a" });
+  it("before the start, makes the start fail and leaves no listener", async ({ net }) => {
+    const { signal } = new AbortController();
+    const { server } = net.unstarted({ nodeId: "a" }, { signal });
     await server.stop();
     await expect(server.start()).rejects.toMatchObject({ code: "DSN_STOPPED" });
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   it("by a signal: before, during and after the start", async ({ net }) => {

@@ -222,6 +222,11 @@ describe("waitForPeers()", () => {
     expect((await one).map(({ nodeId }) => nodeId)).toEqual(["b"]);
     await net.ours({ nodeId: "c", bootstrapNodes: [a.address] });
     expect((await both).map(({ nodeId }) => nodeId)).toEqual(["b", "c"]);
+    const all = await a.server.waitForPeers(a.server.peers(), { timeout: 1_000 });
+    expect(all.map(({ nodeId }) => nodeId)).toEqual(["b", "c"]);
+    await expect(a.server.waitForPeers(["a", "x"], { timeout: 5 })).rejects.toThrow(
+      "waiting for peers: x",
+    );
   });
 
   it("says what was missing when time is up", async ({ net }) => {
