@@ -5,16 +5,18 @@
  */
 import { CommanderError } from "commander";
 import { Output } from "./output.ts";
-import { exitCodeOf, toProblem } from "./problems.ts";
+import { exitCodeOf, fileError, toProblem } from "./problems.ts";
 import { createProgram } from "./program.ts";
+import { stopCleanly } from "./signals.ts";
 import { usageError } from "./usage.ts";
 
 const args = process.argv.slice(2);
 
-// Who reads our answers may stop reading: `dsn start | head -1`.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code === "EPIPE") process.exit(0);
-  throw error;
+// Who reads our answers may stop reading: `dsn start | head -1`. Or the disk that they go to is full.
+process.stdout.once("error", (error: NodeJS.ErrnoException) => {
+  process.stdout.on("error", () => undefined);
+  const isUnread = error.code === "EPIPE";
+  stopCleanly(isUnread ? 0 : tell(fileError("write to standard output", error)));
 });
 process.stderr.on("error", () => undefined);
 

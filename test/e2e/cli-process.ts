@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** What stdin has; without it stdin is closed. */
   readonly stdin?: string | Uint8Array;
+  /** An open file that stdout goes to, in place of {@link Running.stdout}. */
+  readonly stdout?: number;
   /** Keeps stdin open, for {@link Running.type}. */
   readonly talks?: boolean;
 }
@@ -40,7 +42,7 @@ export class Running {
     this.child = spawn(process.execPath, [program, ...args], {
       cwd: options.cwd,
       env: { ...process.env, ...options.env },
-      stdio: [hasStdin(options) ? "pipe" : "ignore", "pipe", "pipe"],
+      stdio: [hasStdin(options) ? "pipe" : "ignore", options.stdout ?? "pipe", "pipe"],
     });
     running.add(this);
     if (options.talks !== true) this.child.stdin?.end(options.stdin);

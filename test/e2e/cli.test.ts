@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,13 +27,24 @@ function keyFile(name: string): string {
 
 /** A node on any free port of the loopback. */
 function startNode(id: string, ...args: readonly string[]): Running {
+  return dsn(startArgs(id, ...args));
+}
+
+function startArgs(id: string, ...args: readonly string[]): string[] {
   const place = ["--bind", "127.0.0.1", "--advertise", "127.0.0.1", "--credential-dir", folder];
-  return dsn(["start", "--id", id, "--port", "0", ...place, ...args]);
+  return ["start", "--id", id, "--port", "0", ...place, ...args];
 }
 
 async function addressOf(node: Running): Promise<string> {
   const { port } = await node.event("listening");
   return `127.0.0.1:${String(port)}`;
+}
+
+/** The same, of a node that talks to people. */
+function listeningOf(node: Running): Promise<string> {
+  return node.until("the banner", ({ stderr }) =>
+    stderr.includes("Ready.") ? /listening +(127\.0\.0\.1:\d+)/.exec(stderr)?.[1] : undefined,
+  );
 }
 
 describe("dsn start", () => {
@@ -63,19 +74,43 @@ describe("dsn start", () => {
     expect(await first.event("peer:leave")).toMatchObject({ node: "two", status: "left" });
   });
 
+  it.skipIf(!existsSync("/dev/full"))(
+    "says goodbye and exits 1 when the disk that its answers go to is full",
+    async () => {
+      const full = openSync("/dev/full", "w");
+      const first = dsn(startArgs("one"), { stdout: full });
+      closeSync(full);
+      const second = startNode("two", "--json", "--join", await listeningOf(first));
+      const { code, stderr } = await first.ended;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(
+        /Cannot write to standard output {2}DSN_FILE\n +Why +the disk is full/,
+      );
+      expect(stderr).toMatch(/Stopped\.\n$/);
+      expect(await second.event("peer:leave")).toMatchObject({ node: "one", status: "left" });
+    },
+  );
+
+  it("says goodbye and exits 0 when nobody reads its answers any more", async () => {
+    const first = startNode("one");
+    const through = await listeningOf(first);
+    first.child.stdout?.destroy();
+    const second = startNode("two", "--json", "--join", through);
+    expect((await first.ended).code).toBe(0);
+    expect(await second.event("peer:leave")).toMatchObject({ node: "one", status: "left" });
+  });
+
   it("tells people who it is, how it is reached and what happens", async () => {
     const key = keyFile("net.key");
     const first = startNode("one", "--key-file", key);
-    const port = await first.until("the banner", ({ stderr }) =>
-      stderr.includes("Ready.") ? /listening +127\.0\.0\.1:(\d+)/.exec(stderr)?.[1] : undefined,
-    );
+    const address = await listeningOf(first);
     expect(first.stderr).toMatch(/^dsn \d+\.\d+\.\d+ \(protocol 0\.9\.0\)\n/);
     expect(first.stderr).toMatch(/identity +SHA256:\S{43} \(new\)/);
     expect(first.stderr).toMatch(/encryption +on, key id [0-9a-f]{8}/);
-    expect(first.stderr).toContain(`--key-file ${key} --join 127.0.0.1:${port}`);
+    expect(first.stderr).toContain(`--key-file ${key} --join ${address}`);
     const second = startNode(
       ...["two", "--key-file", key, "--json", "--set", "status=up"],
-      ...["--join", `127.0.0.1:${port}`],
+      ...["--join", address],
     );
     const clock = String.raw`^\d\d:\d\d:\d\d {2}`;
     const line = (text: string) => new RegExp(clock + text, "m");
