@@ -3,6 +3,7 @@
  * @module
  */
 import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../errors.ts";
+import { typedAdvice, typedMessage } from "./typed-advice.ts";
 
 /** An error, ready to be shown. */
 export interface Problem {
@@ -16,27 +17,18 @@ export interface Problem {
   readonly cause?: Problem;
 }
 
-type Advice = readonly string[];
-
-/** Where the library's advice speaks of the API: what to type instead. */
-const ADVICE: Partial<Record<DsnErrorCode, (advice: Advice) => Advice>> = {
-  DSN_KEY_REFUSED: (advice) => [...advice, "dsn start --key-file network.key …"],
-  DSN_PORT_IN_USE: ([, ...others]) => ["choose another: --port N, or --port 0 for any", ...others],
-  DSN_ONE_WAY: (advice) => advice.map((text) => text.replace("set network_ip to", "--advertise")),
-};
-
 /** The form of an error for people and programs. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof ValueTypeError) {
     return { code: error.code, message: error.message, why: undefined, fix: [] };
   }
   if (!(error instanceof DsnError)) return unexpected(error);
-  const { code, message, why, fix, nodeId, endpoint, cause } = error;
+  const { code, why, nodeId, endpoint, cause } = error;
   return {
     code,
-    message,
+    message: typedMessage(error),
     why,
-    fix: ADVICE[code]?.(fix) ?? fix,
+    fix: typedAdvice(error),
     ...(nodeId === undefined ? {} : { node: nodeId }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(cause instanceof DsnError ? { cause: toProblem(cause) } : {}),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Output, type OutputOptions } from "../../../src/cli/output.ts";
 import { exitCodeOf, toProblem } from "../../../src/cli/problems.ts";
 import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../../../src/errors.ts";
+import { DSNodeConfig, type DSNodeConfigInput } from "../../../src/node/config.ts";
 
 function outputs(options: OutputOptions = {}, isTTY = false, env: NodeJS.ProcessEnv = {}) {
   const said = { stdout: "", stderr: "" };
@@ -110,6 +111,45 @@ describe("toProblem()", () => {
     }
     expect(exitCodeOf(toProblem(new ValueTypeError("x")))).toBe(2);
     expect(exitCodeOf(toProblem(new DsnError("DSN_FILE_EXISTS", "x")))).toBe(8);
+  });
+
+  it.each<[DsnErrorCode, string, string]>([
+    ["DSN_CONFIG", "leave udp out", "leave --no-udp out"],
+    ["DSN_CONFIG", "or leave thread out", "or leave --thread out"],
+    ["DSN_UDP_BLOCKED", "or turn datagrams off: udp: false", "or turn datagrams off: --no-udp"],
+    ["DSN_PEER_CACHE", "or turn it off: peerCache: false", "or turn it off: --no-peer-cache"],
+    ["DSN_NOT_WHITELISTED", 'add "b" to whitelist_node_ids', 'add "b" to those of --allow'],
+    ["DSN_ONE_WAY", "set network_ip to an address", "--advertise an address"],
+    [
+      "DSN_PEER_IDENTITY_CHANGED",
+      "if that machine was reinstalled: forgetIdentity() here",
+      "if that machine was reinstalled: stop this node, delete $&.pub where its keys are (--credential-dir), start it again",
+    ],
+    [
+      "DSN_NATIVE_DOWNGRADE",
+      "forgetIdentity() here",
+      "stop this node, delete $&.pub and the line of $& in the .natives file where its keys are (--credential-dir), start it again",
+    ],
+  ])("%s: %j is what one types", (code, fix, typed) => {
+    expect(toProblem(new DsnError(code, "x", { fix: [fix], nodeId: "$&" })).fix).toEqual([typed]);
+  });
+
+  it("names settings as one types them", () => {
+    const config = (input: Partial<DSNodeConfigInput>) => {
+      try {
+        return new DSNodeConfig({ nodeId: "a", ...input });
+      } catch (error) {
+        return toProblem(error);
+      }
+    };
+    expect(config({ credentialDir: "" })).toMatchObject({
+      message: 'Cannot use --credential-dir "": must not be empty',
+      fix: ["set --credential-dir to a value that fits"],
+    });
+    expect(config({ thread: true, udp: false })).toMatchObject({
+      message: "Cannot use --thread together with --no-udp",
+      fix: ["leave --no-udp out", "or leave --thread out"],
+    });
   });
 
   it("keeps the cause where it is one of ours", () => {
