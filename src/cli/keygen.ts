@@ -3,7 +3,7 @@
  * @module
  */
 import { randomUUID } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { DsnError } from "../errors.ts";
 import { DSNodeServer } from "../node/ds-node-server.ts";
 import { keyId } from "./key-file.ts";
@@ -21,7 +21,7 @@ const OWNER_ONLY = 0o600;
 export async function keygen({ out, force }: KeygenFlags, output: Output): Promise<void> {
   const key = DSNodeServer.generateKey();
   const id = keyId(key);
-  if (out === undefined) {
+  if (out === undefined || out === "-") {
     if (output.json) output.answerJson({ schema: "dsn.keygen/1", key, keyId: id });
     else output.answer(key);
     return;
@@ -42,6 +42,10 @@ async function create(path: string, key: string): Promise<void> {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
       throw fileError(`write the key file ${printable(path)}`, error);
     }
+    if (await isFolder(path)) {
+      const folder = Object.assign(new Error("that is a folder"), { code: "EISDIR" });
+      throw fileError(`write the key file ${printable(path)}`, folder);
+    }
     throw new DsnError("DSN_FILE_EXISTS", `${printable(path)} is there already; nothing written`, {
       why: "nodes that use the key in it would no longer understand those with a new one",
       fix: [
@@ -51,6 +55,11 @@ async function create(path: string, key: string): Promise<void> {
       cause: error,
     });
   }
+}
+
+/** Replacing it would not help. */
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path)).isDirectory();
 }
 
 /** Writes beside it and renames, so that the file is the old key or the new one, never half of it. */

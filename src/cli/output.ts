@@ -91,7 +91,9 @@ export class Output {
 
   #problem(mark: string, style: Style, problem: Problem, time?: string): void {
     const { isTTY, columns = 80 } = this.#stderr;
-    const width = isTTY === true ? Math.min(columns, WIDTH_MAX) : Number.POSITIVE_INFINITY;
+    // A terminal that nobody has given a size says 0.
+    const isSized = isTTY === true && columns > 0;
+    const width = isSized ? Math.min(columns, WIDTH_MAX) : Number.POSITIVE_INFINITY;
     const lines = problemLines(problem, { mark, style, time, width, paint: this.paintTalk });
     for (const line of lines) this.#stderr.write(`${line}\n`);
   }

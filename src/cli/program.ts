@@ -49,7 +49,7 @@ function addKeygen(program: Command): void {
     .command("keygen")
     .summary("make a network key")
     .description("Makes a network key: 32 hex digits. Who has it can join and read everything.")
-    .option("--out <path>", "write to a file (mode 0600) instead of stdout")
+    .option("--out <path>", "write to a file (mode 0600) instead of stdout, which is -")
     .option("--force", "replace the file if it is there")
     .action((flags: KeygenFlags) => keygen(flags, outputOf(command)));
   examples(command, [

@@ -251,17 +251,22 @@ function left(keys: readonly string[]): number {
   return Math.max(0, keys.length - KEYS_SHOWN);
 }
 
-function asText(data: Uint8Array): string | undefined {
+/** @param isCut More follows: the last character may be a part of one. */
+function asText(data: Uint8Array, isCut = false): string | undefined {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return decoder.decode(data, { stream: isCut });
   } catch {
     return undefined;
   }
 }
 
+/** Of more than this nothing is shown. */
+const PREVIEW_BYTES = 4_096;
+
 /** As text where it is text, else its first bytes. */
 function preview(data: Uint8Array): string {
-  const text = asText(data.subarray(0, 4_096));
+  const text = asText(data.subarray(0, PREVIEW_BYTES), data.length > PREVIEW_BYTES);
   if (text !== undefined) return printableValue(text, 80);
   const hex = Buffer.from(data.subarray(0, 24))
     .toString("hex")

@@ -17,13 +17,13 @@ const BOUND_LOOK_MS = 5;
 
 /** Runs the node. Resolves when it has been stopped. */
 export async function start(flags: StartFlags, output: Output): Promise<void> {
-  const key = await networkKey(flags, output);
+  const report: Report = output.json ? new JsonReport(output) : new HumanReport(output);
+  const key = await networkKey(flags, output, report);
   const config = toConfig(flags, key);
   const isNew = !existsSync(join(config.credentialDir, config.nodeId, `${config.nodeId}.key`));
   const stopping = new AbortController();
   const state = Object.fromEntries(flags.set ?? []);
   const server = new DSNodeServer(config, { state, signal: stopping.signal });
-  const report: Report = output.json ? new JsonReport(output) : new HumanReport(output);
 
   let told = false;
   const tellListening = () => {
@@ -59,12 +59,19 @@ export async function start(flags: StartFlags, output: Output): Promise<void> {
   }
 }
 
-async function networkKey({ keyFile }: StartFlags, output: Output): Promise<string | undefined> {
+async function networkKey(
+  { keyFile }: StartFlags,
+  output: Output,
+  report: Report,
+): Promise<string | undefined> {
   if (keyFile === undefined) return undefined;
   if (keyFile === "-" && process.stdin.isTTY) {
     output.talk("Type the network key, then Ctrl-D.");
   }
   const { key, warning } = await readKeyFile(keyFile, process.stdin);
-  if (warning !== undefined) output.warn(toProblem(warning));
+  if (warning === undefined) return key;
+  // For people it belongs to what is said before the node runs, without a time.
+  if (output.json) report.warned({ error: warning, resolved: false });
+  else output.warn(toProblem(warning));
   return key;
 }

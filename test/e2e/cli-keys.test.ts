@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -58,6 +58,19 @@ describe("dsn keygen", () => {
     expect(readFileSync(path, "utf8")).toBe("precious\n");
   });
 
+  it("--out with a folder says that it is one, and that no force helps", async () => {
+    const { code, stderr } = await dsnToEnd(["keygen", "--out", folder]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/DSN_FILE\n +Why +that is a folder\n +Fix +name a file\n$/);
+  });
+
+  it("--out - writes to stdout, as - means for others", async () => {
+    const { code, stdout } = await dsnToEnd(["keygen", "--out", "-"], { cwd: folder });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^[0-9a-f]{32}\n$/);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
   it("--out --force replaces it", async () => {
     const path = keyFile("net.key", "precious\n");
     const { code } = await dsnToEnd(["keygen", "--out", path, "--force"]);
@@ -112,6 +125,13 @@ describe("The network key", () => {
       expect(node.stderr).toMatch(
         /^! Others can read .*DSN_KEY_FILE_SHARED\n(?:.*\n)* {2}Fix {3}chmod 600/,
       );
+      const json = dsn([...START, "--json", "--credential-dir", folder, "--key-file", path]);
+      await json.event("listening");
+      expect(json.events()[0]).toMatchObject({
+        type: "warning",
+        code: "DSN_KEY_FILE_SHARED",
+        resolved: false,
+      });
     },
   );
 

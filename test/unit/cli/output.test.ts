@@ -4,14 +4,19 @@ import { exitCodeOf, toProblem } from "../../../src/cli/problems.ts";
 import { DsnError, type DsnErrorCode, ERRORS, ValueTypeError } from "../../../src/errors.ts";
 import { DSNodeConfig, type DSNodeConfigInput } from "../../../src/node/config.ts";
 
-function outputs(options: OutputOptions = {}, isTTY = false, env: NodeJS.ProcessEnv = {}) {
+function outputs(
+  options: OutputOptions = {},
+  isTTY = false,
+  env: NodeJS.ProcessEnv = {},
+  columns = 60,
+) {
   const said = { stdout: "", stderr: "" };
   const stream = (name: "stdout" | "stderr") => ({
     write: (text: string) => {
       said[name] += text;
     },
     isTTY,
-    columns: 60,
+    columns,
   });
   return { said, output: new Output(options, stream("stdout"), stream("stderr"), env) };
 }
@@ -45,7 +50,7 @@ describe("Output", () => {
     ]);
   });
 
-  it("breaks long lines on a terminal only", () => {
+  it("breaks long lines on a terminal only, and on one that has a size", () => {
     const long = toProblem(new DsnError("DSN_CONFIG", "word ".repeat(30).trim()));
     const terminal = outputs({ color: false }, true);
     terminal.output.error(long);
@@ -53,8 +58,11 @@ describe("Output", () => {
     expect(lines.length).toBeGreaterThan(3);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(60);
     const pipe = outputs();
-    pipe.output.error(long);
-    expect(pipe.said.stderr.split("\n")).toHaveLength(2);
+    const unsized = outputs({ color: false }, true, {}, 0);
+    for (const { output, said } of [pipe, unsized]) {
+      output.error(long);
+      expect(said.stderr.split("\n")).toHaveLength(2);
+    }
   });
 
   it("tells an error as JSON with --json; warnings are events then", () => {

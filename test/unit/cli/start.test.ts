@@ -103,6 +103,14 @@ describe("HumanReport", () => {
       `14:02:11  data    node-2  100 bytes  ${"fe ".repeat(24)}…`,
     ]);
   });
+
+  it("shows long text as text, though it is cut within a character", () => {
+    const { lines, human } = report();
+    human.received({ from: "node-2", data: Buffer.from(`a${"é".repeat(2_100)}`) });
+    human.received({ from: "node-2", data: Buffer.from(`a${"é".repeat(2_047)}\xc3`, "latin1") });
+    expect(lines[0]).toMatch(/4201 bytes {2}aééé/);
+    expect(lines[1]).toMatch(/ {2}61 e9 e9/);
+  });
 });
 
 describe("A peer whose program is busy", () => {
