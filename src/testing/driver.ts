@@ -24,10 +24,10 @@ export class Driver {
     this.#touched = true;
   }
 
-  /** A timer of a program. @returns The undo. */
+  /** A timer of a program; what is no number is 0, as for setTimeout(). @returns The undo. */
   after(ms: number, run: () => void): () => void {
     let isCancelled = false;
-    this.#clock.in(Math.max(0, ms), () => {
+    this.#clock.in(ms > 0 ? ms : 0, () => {
       if (isCancelled) return;
       this.touch();
       run();

@@ -4,13 +4,13 @@ import type { VirtualClock } from "./virtual-clock.ts";
 /** How well links work. */
 export interface LinkOptions {
   /** Shortest and longest time of one message on its way, in milliseconds. */
-  readonly delayMs?: readonly [number, number];
+  readonly delayMs?: readonly [number, number] | undefined;
   /** Share of messages that vanish, each way. */
-  readonly lossRate?: number;
+  readonly lossRate?: number | undefined;
   /** Share of messages that arrive twice; those on sessions never do. */
-  readonly duplicateRate?: number;
+  readonly duplicateRate?: number | undefined;
   /** Share of messages that are overtaken by others; those on sessions never are. */
-  readonly reorderRate?: number;
+  readonly reorderRate?: number | undefined;
 }
 
 /** How a firewall turns a connection away: with a word, or without. */

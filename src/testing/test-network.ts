@@ -52,7 +52,7 @@ function namesOf(count: number): string[] {
  *
  * Time passes only while {@link advance}, {@link until} or {@link settled} is awaited. What a
  * program does meanwhile is done before time goes on, unless it waits for something outside, such
- * as a real timer: give it {@link sleep} instead.
+ * as a real timer: give it {@link TestNode.sleep} instead.
  *
  * @example
  * const net = new TestNetwork({ seed: 1 });
@@ -132,22 +132,30 @@ export class TestNetwork implements AsyncDisposable {
   /** The process stops as `DSNodeServer.stop()` does: it says goodbye, within half a second. */
   async stop(name: string): Promise<void> {
     const node = this.node(name);
-    if (!node.running) return;
-    this.simulation.leave(name);
     const sim = this.simulation.node(name);
+    if (!sim.running) return;
+    node.node.leaving();
+    this.simulation.leave(name);
     await this.until(() => !sim.running);
     node.node.ended();
   }
 
   /** Starts the process again, after a crash if it runs. Nothing in memory is kept. */
   restart(name: string, { disk = "kept" }: TestRestartOptions = {}): TestNode {
-    if (this.node(name).running) this.crash(name);
-    this.simulation.restart(name, { disk });
+    const { running, skewSeconds } = this.simulation.node(name);
+    if (running) this.crash(name);
+    // The clock is the machine's, not the process's.
+    this.simulation.restart(name, { disk, skewSeconds });
     return this.#begin(name);
   }
 
-  /** Stops the process as SIGSTOP does: its connections stay open and nothing is answered. */
+  /**
+   * Stops the process as SIGSTOP does: its connections stay open and nothing is answered. It ends
+   * {@link starve}; only {@link resume} ends it.
+   */
   pause(name: string): void {
+    // The next stall would end the pause, too.
+    this.feed(name);
     this.simulation.pause(name);
   }
 
@@ -233,7 +241,10 @@ export class TestNetwork implements AsyncDisposable {
     return this.#driver.drive((end) => void this.#driver.after(ms, () => end()));
   }
 
-  /** For programs: resolves when that much simulated time has passed. It lets none pass by itself. */
+  /**
+   * Resolves when that much simulated time has passed. It lets none pass by itself. The program of a
+   * node sleeps by {@link TestNode.sleep}, which its process has to be awake for.
+   */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#driver.after(ms, resolve));
   }

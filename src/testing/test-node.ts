@@ -52,7 +52,15 @@ export class TestNode extends NodeFace {
     return this.#sim.nodeId;
   }
 
-  /** Whether its process runs: not before its start, nor after a crash or a stop. */
+  /**
+   * For its program: resolves when so much simulated time has passed and its process can go on; not
+   * while that is paused or starved, and never when it has ended. It lets no time pass by itself.
+   */
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.node.after(ms, resolve));
+  }
+
+  /** Whether its process runs: not before its start, nor after a crash or once it is to stop. */
   get running(): boolean {
     return !this.node.stopped;
   }
@@ -65,6 +73,7 @@ export class TestBody implements NodeBody {
   readonly #teller: Teller;
   readonly #sends = new Set<(error: DsnError) => void>();
   #stopped = false;
+  #ended = false;
 
   /** A {@link TestNode} makes it. */
   constructor(parts: TestNodeParts) {
@@ -122,7 +131,19 @@ export class TestBody implements NodeBody {
   }
 
   after(ms: number, run: () => void): () => void {
-    return this.#parts.driver.after(ms, run);
+    const { driver, sim } = this.#parts;
+    let isCancelled = false;
+    const go = () => {
+      if (isCancelled || this.#ended) return;
+      driver.touch();
+      run();
+    };
+    // A process that stands still finds its timers due when it goes on.
+    const cancel = driver.after(ms, () => sim.whenAwake(go));
+    return () => {
+      isCancelled = true;
+      cancel();
+    };
   }
 
   /** The core told something: the program hears of it in its next turn. */
@@ -132,10 +153,16 @@ export class TestBody implements NodeBody {
     this.#teller.tellSoon();
   }
 
+  /** It was told to stop, and says goodbye: its program asks nothing more of it. */
+  leaving(): void {
+    this.#stopped = true;
+  }
+
   /** Its process has ended: what waits for it waits no longer. */
   ended(): void {
-    if (this.#stopped) return;
+    if (this.#ended) return;
     this.#stopped = true;
+    this.#ended = true;
     for (const reject of this.#sends) reject(stoppedError("send"));
     this.#sends.clear();
     this.#parts.driver.touch();

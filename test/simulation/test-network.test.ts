@@ -183,6 +183,22 @@ describe("Faults of a test network", () => {
     await net.stop("b");
   });
 
+  it("stop(): from then on its program can write nothing, as with a real node", async () => {
+    await using net = await createTestNetwork(2);
+    const b = net.node("b");
+    const stopping = net.stop("b");
+    expect(b.running).toBe(false);
+    expect(() => b.updateData("k", "v")).toThrow(expect.objectContaining({ code: "DSN_STOPPED" }));
+    let closed = false;
+    b.on("close", () => {
+      closed = true;
+    });
+    await Promise.all([stopping, net.stop("b")]);
+    expect(closed).toBe(true);
+    net.restart("b");
+    await net.settled();
+  });
+
   it("what waits for a node that ends is told", async () => {
     await using net = await createTestNetwork(2);
     const [a] = net.nodes as [TestNode];
@@ -223,6 +239,17 @@ describe("Faults of a test network", () => {
     expect(Math.round((written("c") - written("b")) / 60_000)).toBe(60);
   });
 
+  it("skewClock: a clock that was stepped stays so when the process starts again", async () => {
+    await using net = await createTestNetwork(2);
+    net.skewClock("b", 3_600_000);
+    net.restart("b").updateData("k", "v");
+    net.node("a").updateData("k", "v");
+    await net.settled();
+    const written = (owner: string) => net.node(owner === "a" ? "b" : "a").peerInfo(owner);
+    const times = ["b", "a"].map((owner) => written(owner)?.updatedAt?.getTime() ?? 0);
+    expect(Math.round(((times[0] ?? 0) - (times[1] ?? 0)) / 60_000)).toBe(60);
+  });
+
   it("slow: its answers come late, and nobody is given up", async () => {
     await using net = await createTestNetwork(3);
     const leaves: string[] = [];
@@ -240,6 +267,68 @@ describe("Faults of a test network", () => {
     await net.until(() => net.node("a").remotePeers().length === 1, { withinMs: 10_000 });
     net.resume("b");
     await net.settled();
+  });
+
+  it("pause: only resume() ends it, whatever starved the process before or after", async () => {
+    await using net = await createTestNetwork(2);
+    const b = net.node("b");
+    net.starve("b");
+    net.pause("b");
+    net.heal();
+    await net.advance(20_000);
+    net.starve("b");
+    await net.advance(20_000);
+    net.feed("b");
+    expect(() => b.updateData("k", "v")).toThrow(/is paused/);
+    net.resume("b");
+    b.updateData("k", "v");
+    await net.settled();
+  });
+
+  it("starve, pause: a program that sleeps goes on when its process does", async () => {
+    await using net = await createTestNetwork(3);
+    const a = net.node("a");
+    const failures: unknown[] = [];
+    let readings = 0;
+    const sensor = async () => {
+      for (;;) {
+        a.updateData("reading", String(readings));
+        readings += 1;
+        await a.sleep(1_000);
+      }
+    };
+    void sensor().catch((error) => failures.push(error));
+    net.starve("a");
+    await net.advance(20_000);
+    net.feed("a");
+    const starved = readings;
+    await net.advance(5_000);
+    expect(starved).toBeGreaterThan(3);
+    expect(readings).toBe(starved + 5);
+    net.pause("a");
+    await net.advance(5_000);
+    expect(readings).toBe(starved + 5);
+    net.resume("a");
+    await net.advance(100);
+    expect(readings).toBe(starved + 6);
+    net.crash("a");
+    await net.advance(5_000);
+    expect(readings).toBe(starved + 6);
+    expect(failures).toEqual([]);
+  });
+
+  it("sleep: what is no number is no time, as for setTimeout()", async () => {
+    await using net = await createTestNetwork(1);
+    const fromMs = net.nowMs;
+    await net.until(net.sleep(Number.NaN), { withinMs: 1_000 });
+    await net.until(net.node("a").sleep(-5), { withinMs: 1_000 });
+    expect(net.nowMs).toBe(fromMs);
+  });
+
+  it("setLinks: what is undefined stays, as in every options object", async () => {
+    await using net = await createTestNetwork(2, { lossRate: 0.01, delayMs: undefined });
+    net.setLinks({ lossRate: undefined, reorderRate: 0.5 });
+    expect(net.simulation.network).toMatchObject({ lossRate: 0.01, reorderRate: 0.5 });
   });
 
   it("setLinks: loss makes messages late, never lost", async () => {
