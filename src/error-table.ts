@@ -498,9 +498,13 @@ export const ERROR_TABLE = {
     says: "The peer answered with an error",
     causes: [
       "the peer failed inside (HTTP 500), or has just started and is not ready yet",
+      "the peer is stopping, or has no room for more at present (503)",
       "the address has passed to another node of the network",
     ],
-    fix: ["look at the log of that node; trying goes on by itself"],
+    fix: [
+      "look at that node; one of this package says more when it runs with NODE_DEBUG=dsn",
+      "or wait: trying goes on by itself; what was sent with a call, send again",
+    ],
   },
   DSN_MALFORMED: {
     family: "peer",

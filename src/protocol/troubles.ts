@@ -176,11 +176,19 @@ function explainRefusal(
   if (status === 404 || status === 501 || isPage) {
     return notDsn(formatAddress(to), answer);
   }
+  if (status === 503) {
+    return {
+      code: "DSN_REFUSED",
+      says: text === "Leaving" ? `${where} is stopping` : `${where} has too much to do at present`,
+      why: answer,
+      fix: ["try again a moment later"],
+    };
+  }
   return {
     code: "DSN_REFUSED",
     says: `${where} refused`,
     why: answer,
-    fix: ["look at the log of that node"],
+    fix: ["look at that node; one of this package says more when it runs with NODE_DEBUG=dsn"],
   };
 }
 

@@ -17,6 +17,17 @@ const failed = (reason: FailureReason): Failure => ({ kind: "failed", reason, de
 
 describe("troubleOf()", () => {
   it.each([
+    [503, "Leaving", "n1 is stopping", "try again a moment later"],
+    [503, "", "n1 has too much to do at present", "try again a moment later"],
+    [500, "", "n1 refused", "NODE_DEBUG=dsn"],
+  ])("%i %j says what can be done: %s", (status, text, says, fix) => {
+    const error = trouble(refused(status, text), undefined, "n1");
+    expect(error.code).toBe("DSN_REFUSED");
+    expect(error.message).toContain(says);
+    expect(error.fix).toEqual([expect.stringContaining(fix)]);
+  });
+
+  it.each([
     ["keys differ", refused(401, WRONG_KEY), "3f9a", "DSN_KEY_REFUSED"],
     ["they use a key and we do not", refused(401, WRONG_KEY), undefined, "DSN_KEY_REFUSED"],
     ["we use a key and they do not", refused(400), "3f9a", "DSN_KEY_UNEXPECTED"],
