@@ -34,7 +34,7 @@ function isIpv4(text: string): boolean {
 }
 
 const GROUP = /^[0-9a-f]{1,4}$/i;
-const ZONE = /^[0-9a-z.-]+$/i;
+const ZONE = /^[0-9a-z._-]+$/i;
 
 /** Eight groups, or fewer around one `::`; the last two may be written as IPv4. RFC 4291, 2.2. */
 function isIpv6(text: string): boolean {
