@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { globMatcher } from "../../src/node/glob.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 // Inside the repository, so that the package can be imported by its own name, as users do.
@@ -83,9 +84,17 @@ describe("The README", () => {
     });
   }
 
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path ?? "");
+
   it("links to files that exist", () => {
-    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, path]) => path ?? "");
     expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it("links to files that are installed with it", () => {
+    const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+      files: string[];
+    };
+    expect(links.filter((path) => !files.some((file) => globMatcher(file)(path)))).toEqual([]);
   });
 });
 
