@@ -191,6 +191,17 @@ describe("stopping", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
+  it("at the very end of the start, is not taken for running", async ({ net }) => {
+    const { server } = net.unstarted({ nodeId: "a" });
+    const start = server.node.start.bind(server.node);
+    server.node.start = async (state) => {
+      await start(state);
+      void server.stop();
+    };
+    await server.start();
+    expect(server.running).toBe(false);
+  });
+
   it("by a signal: before, during and after the start", async ({ net }) => {
     const config = { nodeId: "a", bind: "127.0.0.1" };
     const dead = [`127.0.0.1:${await freePort()}`];
