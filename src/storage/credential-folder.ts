@@ -18,6 +18,7 @@ import { chmod, mkdir, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { DsnError } from "../errors.ts";
 import { diskTroubleOf } from "./disk-troubles.ts";
+import { removeLostDrafts } from "./durable-file.ts";
 
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
@@ -33,10 +34,11 @@ export class CredentialFolder {
     this.path = join(directory, nodeId);
   }
 
-  /** Makes it if it is missing, and keeps others out. */
+  /** Makes it if it is missing, keeps others out, and clears away what a crash left. */
   async open(): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: FOLDER_MODE });
     await tighten(this.path, FOLDER_MODE);
+    await removeLostDrafts(this.path);
   }
 
   pathOf(file: string): string {

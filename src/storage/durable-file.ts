@@ -3,11 +3,15 @@
  * @module
  */
 import { randomBytes } from "node:crypto";
-import { link, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { link, open, readdir, readFile, rename, rm, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
 /** Read and written by their owner only. */
 const FILE_MODE = 0o600;
+/** As {@link writeDraft} names them. */
+const DRAFT = /^\..+\.[0-9a-f]{12}\.tmp$/;
+/** One that is older is not being written any more, on a slow disk neither. */
+const DRAFT_MS_MAX = 3_600_000;
 
 /** The content of a file, or `undefined` if there is none of that name. */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
@@ -56,6 +60,20 @@ export async function createUnsynced(path: string, content: Uint8Array): Promise
     await unlink(draft);
   }
   return true;
+}
+
+/** Removes drafts of processes that were killed while they wrote: nobody will read them. */
+export async function removeLostDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!DRAFT.test(name)) continue;
+    const path = join(folder, name);
+    try {
+      const { mtimeMs } = await stat(path);
+      if (Date.now() - mtimeMs > DRAFT_MS_MAX) await unlink(path);
+    } catch {
+      // Another process was faster, or it stays: it does no harm.
+    }
+  }
 }
 
 /** The code of a system error, `ENOENT` and the like. */

@@ -9,6 +9,7 @@ import {
   rm,
   stat,
   unlink,
+  utimes,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -70,6 +71,22 @@ async function failure(promise: Promise<unknown>): Promise<DsnError> {
   expect(error).toBeInstanceOf(DsnError);
   return error as DsnError;
 }
+
+describe("The folder of a node", () => {
+  it("is cleared of drafts that a crash left, and of nothing else", async () => {
+    await open().load();
+    const names = await readdir(at("srv"));
+    const lost = [".srv.mark.0123456789ab.tmp", ".bob.pub.0123456789ab.tmp"];
+    const others = [".srv.mark.0123456789ac.tmp", ".profile.tmp", "bob.tmp", ".x.0123456789.tmp"];
+    for (const name of [...lost, ...others]) await writeFile(at("srv", name), "x");
+    const longAgo = new Date(Date.now() - 2 * 3_600_000);
+    // The first of the others is as another process that writes now would leave it.
+    for (const name of [...lost, ...others.slice(1)])
+      await utimes(at("srv", name), longAgo, longAgo);
+    await open().load();
+    expect((await readdir(at("srv"))).sort()).toEqual([...names, ...others].sort());
+  });
+});
 
 describe("file credential store, a folder that the reference wrote", () => {
   beforeEach(writePythonFolder);
