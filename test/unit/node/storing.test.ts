@@ -21,7 +21,7 @@ function setUp() {
   const keep = async (what: string) => {
     tries += 1;
     await Promise.resolve();
-    if (disk.problem !== undefined) throw disk.problem;
+    if (disk.problem !== undefined) await Promise.reject(disk.problem as Error);
     stored.push(what);
   };
   const writes = new WriteQueue();
