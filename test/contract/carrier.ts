@@ -217,8 +217,12 @@ export function describeCarrier(name: string, setup: CarrierSetup): void {
 
     it("broadcasts to all, and no slow receiver delays another", async () => {
       let release = () => {};
+      // It may be so slow that it is asked only when the others have answered.
+      const released = new Promise<void>((resolve) => {
+        release = resolve;
+      });
       const slow = await serve((request, respond) => {
-        release = () => echo(request, respond);
+        void released.then(() => echo(request, respond));
       });
       const quick = [await serve(echo), await serve(echo)];
       const to = [slow.at, ...quick.map(({ at }) => at)];
