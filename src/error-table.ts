@@ -368,7 +368,7 @@ export const ERROR_TABLE = {
       "a firewall or a container without a published port drops the packets (no answer in time)",
       "the host name has no address, or there is no route",
       "the node is paused or overloaded",
-      "more messages to it wait than may: 8 MiB of small ones, 128 MiB of large ones",
+      "it takes less than it is sent: 8 MiB of small messages or 128 MiB of large ones were on their way for too long",
     ],
     fix: [
       "check that the node runs and that its address and port are right; trying goes on by itself",

@@ -216,8 +216,8 @@ export abstract class NodeFace {
   /**
    * Sends bytes to one node. Resolves when that node has taken them; they are delivered at most
    * once, not stored, and in no promised order. Of what a node has not taken yet, about 8 MiB of
-   * small messages and 128 MiB of large ones may wait; what is more is tried again for a second and
-   * then rejected with `DSN_UNREACHABLE`.
+   * small messages and 128 MiB of large ones are on their way; what is more waits here for room, and
+   * is rejected with `DSN_UNREACHABLE` when its time is over.
    *
    * @param nodeId A node that is there; this node may send to itself.
    * @param data Text is sent as UTF-8. At most 64 MiB. Up to 1 MiB of bytes is copied at once; what

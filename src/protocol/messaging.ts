@@ -31,6 +31,9 @@ const PATIENCE_MS = 10_000;
 /** Tries to connect before a node counts as unreachable; nothing is sent twice by this. */
 const CONNECT_ATTEMPTS = 3;
 
+/** Before a message for which there was no room is tried again; it has its whole time for that. */
+const FULL_PAUSE_MS = 100;
+
 /** A message on its way: the same bytes at each attempt. */
 interface Sending {
   readonly to: Target;
@@ -107,7 +110,7 @@ export class Messaging {
     const reply = yield* this.#attempts(member, sending, timeoutMs);
     if (reply.kind === "answer") return;
     const what = `send ${data.length} bytes to "${to}"`;
-    if (reply.kind === "failed") {
+    if (reply.kind === "failed" && reply.reason !== "full") {
       this.#onSilent(member);
       if (reply.reason === "no-answer") throw deliveryUnknown(what, to, endpoint, reply.detail);
     }
@@ -148,7 +151,8 @@ export class Messaging {
     const budgetMs = timeoutMs ?? PATIENCE_MS + requestTimeoutMs(settings, payload.length);
     const endMs = now.monotonicMs + budgetMs;
     let greeted = false;
-    for (let attempt = 1; ; attempt += 1) {
+    let unreached = 0;
+    for (;;) {
       const leftMs = Math.max(1, endMs - this.#kernel.now.monotonicMs);
       const reply = yield* this.#kernel.request(to, type, payload, {
         head,
@@ -163,10 +167,13 @@ export class Messaging {
         if (!(yield* this.#greet(member))) return reply;
         continue;
       }
-      const unreachable = reply.kind === "failed" && reply.reason === "unreachable";
+      const reason = reply.kind === "failed" ? reply.reason : undefined;
+      if (reason === "unreachable") unreached += 1;
+      const mayCome = reason === "unreachable" && unreached < CONNECT_ATTEMPTS;
       const timeLeft = endMs - this.#kernel.now.monotonicMs > pauseMs;
-      if (!unreachable || attempt >= CONNECT_ATTEMPTS || !timeLeft) return reply;
-      yield* this.#kernel.sleep(pauseMs);
+      if (!(mayCome || reason === "full") || !timeLeft) return reply;
+      // Where it is full others wait as well: they do not all come at once.
+      yield* this.#kernel.sleep(reason === "full" ? this.#kernel.jitter(FULL_PAUSE_MS) : pauseMs);
     }
   }
 

@@ -58,6 +58,13 @@ function explainFailure(
           `let TCP ${to.port} through on the way (firewall, container port)`,
         ],
       };
+    case "full":
+      return {
+        code: "DSN_UNREACHABLE",
+        says: `${where} takes less than it is sent`,
+        why: detail,
+        fix: ["wait for some of what was sent before you send more"],
+      };
     case "no-answer":
       return {
         code: "DSN_UNREACHABLE",

@@ -244,8 +244,7 @@ export class SessionCarrier {
     if (session === undefined) this.#dials.add(ask);
     else if (!session.ask(ask)) {
       const detail = `${session.waitingBytes} bytes wait for this peer already`;
-      // Nothing of it was sent, so nobody need wonder whether it arrived.
-      queueMicrotask(() => ask.fail("unreachable", detail));
+      queueMicrotask(() => ask.fail("full", detail));
     }
   }
 

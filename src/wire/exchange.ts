@@ -73,6 +73,8 @@ export type Outcome =
 export type FailureReason =
   /** Refused, unreachable, no such name: the request was surely not delivered. */
   | "unreachable"
+  /** More waits for that peer already than may: nothing of it was sent. */
+  | "full"
   /** No answer in time, or the connection broke midway: it may have been delivered. */
   | "no-answer"
   /** An answer came that is no DSN answer, or could not be opened. */

@@ -297,7 +297,7 @@ describe("A request on a session", () => {
       (reply) => reply.kind === "failed" && reply.detail.includes("bytes wait for this peer"),
     );
     expect(new Set(full.map((reply) => reply.kind === "failed" && reply.reason))).toEqual(
-      new Set(["unreachable"]),
+      new Set(["full"]),
     );
     expect(full.length).toBeGreaterThan(70);
     expect(full.length).toBeLessThan(110);
