@@ -33,17 +33,20 @@ export type BodyRefusal = "too-large" | "no-memory";
 
 /** First buffer for a body that comes in more than one chunk, in bytes. */
 const FIRST_CAPACITY_BYTES = 4 * 1024;
+/** Room for all of it is made when so large a part has come: each smaller buffer is garbage. */
+const EXPECTED_FROM = 1 / 4;
 
 /**
  * One body as it comes in.
  *
  * Chunks are copied into one growing buffer, not kept in a list: a body sent in chunks of one byte
- * would cost a hundred bytes for each of its own. And the buffer grows with what has come, not
- * with what was announced: announcing costs a stranger nothing.
+ * would cost a hundred bytes for each of its own. And the buffer grows with what has come, to
+ * four times that at most, not with what was announced: announcing costs a stranger nothing.
  */
 export class BodyCollector {
   readonly #bytesMax: number;
   readonly #budget: ByteBudget | undefined;
+  readonly #announced: number;
   #buffer: Uint8Array = new Uint8Array(0);
   #length = 0;
   #taken = 0;
@@ -51,10 +54,12 @@ export class BodyCollector {
   /**
    * @param bytesMax Largest body accepted, in bytes.
    * @param budget Shared by all bodies; `undefined` for bodies too small to be counted.
+   * @param announced Its length, as its sender says; NaN where that says nothing.
    */
-  constructor(bytesMax: number, budget: ByteBudget | undefined) {
+  constructor(bytesMax: number, budget: ByteBudget | undefined, announced = Number.NaN) {
     this.#bytesMax = bytesMax;
     this.#budget = budget;
+    this.#announced = announced;
   }
 
   /** Bytes that have come. */
@@ -92,7 +97,8 @@ export class BodyCollector {
 
   #grow(needed: number): boolean {
     const wanted = Math.max(needed, 2 * this.#buffer.length, FIRST_CAPACITY_BYTES);
-    const capacity = Math.min(wanted, this.#bytesMax);
+    const isExpected = needed >= this.#announced * EXPECTED_FROM && needed <= this.#announced;
+    const capacity = Math.min(isExpected ? this.#announced : wanted, this.#bytesMax);
     if (!this.#take(capacity - this.#taken)) return false;
     const grown = Buffer.allocUnsafeSlow(capacity);
     grown.set(this.bytes());

@@ -201,9 +201,10 @@ export class HttpExchange {
     const { limits, budget } = this.#context;
     const { answerBytesMax } = this.#options;
     const counted = answerBytesMax > limits.uncountedBodyBytesMax ? budget : undefined;
-    const answer = new BodyCollector(answerBytesMax, counted);
+    const announced = Number(response.headers["content-length"]);
+    const answer = new BodyCollector(answerBytesMax, counted, announced);
     this.#answer = answer;
-    if (Number(response.headers["content-length"] ?? 0) > answerBytesMax) {
+    if (announced > answerBytesMax) {
       this.#failTooLarge();
       return;
     }

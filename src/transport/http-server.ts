@@ -122,12 +122,13 @@ export class HttpServing {
   #accept(type: MessageType, req: IncomingMessage, res: ServerResponse): void {
     const { limits, budget } = this.#options;
     const bytesMax = limits.bodyBytesMax[type];
-    if (Number(req.headers["content-length"] ?? 0) > bytesMax) {
+    const announced = Number(req.headers["content-length"]);
+    if (announced > bytesMax) {
       refuseUnread(req, res, 413);
       return;
     }
     const counted = bytesMax > limits.uncountedBodyBytesMax ? budget : undefined;
-    const body = new BodyCollector(bytesMax, counted);
+    const body = new BodyCollector(bytesMax, counted, announced);
     const from = this.#guard.sourceOf(req.socket);
     this.#read({ type, from, req, res, body });
   }

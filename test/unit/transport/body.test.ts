@@ -51,6 +51,23 @@ describe("BodyCollector", () => {
     }
   });
 
+  it("takes four times what has come at most, and all of what was announced only then", () => {
+    const budget = new ByteBudget(2_000_000);
+    const body = new BodyCollector(1_000_000, budget, 300_000);
+    const steps = new Set<number>();
+    for (let sent = 0; sent < 300_000; sent += 100) {
+      expect(body.add(new Uint8Array(100).fill(1))).toBeUndefined();
+      expect(budget.taken).toBeLessThanOrEqual(Math.max(4096, 4 * body.length));
+      steps.add(budget.taken);
+    }
+    expect(Buffer.compare(body.bytes(), new Uint8Array(300_000).fill(1))).toBe(0);
+    // Each smaller buffer is garbage.
+    expect([...steps].slice(-2)).toEqual([131_072, 300_000]);
+    // Whoever announced too little.
+    expect(body.add(new Uint8Array(100))).toBeUndefined();
+    expect(budget.taken).toBe(600_000);
+  });
+
   it("gives everything back once, after a refusal too", () => {
     const budget = new ByteBudget(10_000);
     const other = new BodyCollector(10_000, budget);
